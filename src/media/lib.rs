@@ -1,0 +1,1 @@
+//! RTP, codecs, sound and SDP without sockets.
