@@ -1,1 +1,12 @@
-//! The rules of the business: accounts, numbers, call plans, applications, calls and records, without input or output.
+//! The rules of the business: accounts, numbers, call plans, applications, calls and records,
+//! without input or output.
+//!
+//! Nothing here knows a socket, a clock, a thread, an actor or a database. Time and randomness are
+//! arguments, so that every rule is tested in virtual time.
+
+#![warn(missing_docs)]
+
+pub mod call;
+pub mod call_plan;
+pub mod cause;
+pub mod ids;
