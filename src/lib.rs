@@ -1,1 +1,3 @@
 //! Strowger.
+
+pub mod events;

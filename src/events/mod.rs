@@ -1,0 +1,4 @@
+//! Facts that leave the platform: the log of events, and the one client that calls out.
+
+pub mod http_client;
+pub mod network;
