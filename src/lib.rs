@@ -1,3 +1,4 @@
 //! Strowger.
 
+pub mod accounts;
 pub mod events;

@@ -26,7 +26,11 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { allowed: Vec::new(), timeout: Duration::from_secs(10), max_body: 10 * 1024 * 1024 }
+        Self {
+            allowed: Vec::new(),
+            timeout: Duration::from_secs(10),
+            max_body: 10 * 1024 * 1024,
+        }
     }
 }
 
@@ -156,7 +160,9 @@ impl HttpClient {
             .connect_timeout(policy.timeout)
             .timeout(policy.timeout)
             .pool_idle_timeout(Duration::from_secs(30))
-            .dns_resolver(Arc::new(GuardedResolver { policy: Arc::clone(&policy) }))
+            .dns_resolver(Arc::new(GuardedResolver {
+                policy: Arc::clone(&policy),
+            }))
             .build()
             .map_err(HttpError::NoClient)?;
         Ok(Self { inner, policy })
@@ -165,7 +171,10 @@ impl HttpClient {
     /// Sends one request and reads the whole answer.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let url = self.check(&request.url)?;
-        let limit = request.max_body.unwrap_or(usize::MAX).min(self.policy.max_body);
+        let limit = request
+            .max_body
+            .unwrap_or(usize::MAX)
+            .min(self.policy.max_body);
         let mut builder = match request.method {
             Method::Get => self.inner.get(url),
             Method::Post => self.inner.post(url).body(request.body),
@@ -181,7 +190,11 @@ impl HttpClient {
         }
         let mut response = builder.send().await.map_err(|error| failure(error))?;
         let text = |name: header::HeaderName| {
-            response.headers().get(name).and_then(|v| v.to_str().ok()).map(ToOwned::to_owned)
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(ToOwned::to_owned)
         };
         let (content_type, cache_control) =
             (text(header::CONTENT_TYPE), text(header::CACHE_CONTROL));
@@ -197,7 +210,12 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status, content_type, cache_control, body: body.freeze() })
+        Ok(Response {
+            status,
+            content_type,
+            cache_control,
+            body: body.freeze(),
+        })
     }
 
     /// Says whether a URL could be asked at all, without asking: for addresses that are stored.
@@ -249,8 +267,10 @@ impl Resolve for GuardedResolver {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let any = !found.is_empty();
-            let permitted: Vec<SocketAddr> =
-                found.into_iter().filter(|address| policy.may_reach(address.ip())).collect();
+            let permitted: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|address| policy.may_reach(address.ip()))
+                .collect();
             if any && permitted.is_empty() {
                 return Err(OutOfBounds(name.as_str().to_owned()).into());
             }

@@ -176,13 +176,24 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
         ] {
             let parsed: Network = network.parse().unwrap();
-            assert_eq!(parsed.contains(address.parse().unwrap()), inside, "{network} {address}");
+            assert_eq!(
+                parsed.contains(address.parse().unwrap()),
+                inside,
+                "{network} {address}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "10.0.0.0/33", "10.0.0.0/-1", "::1/129", "example.com/8", "10.0.0.0/"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "::1/129",
+            "example.com/8",
+            "10.0.0.0/",
+        ] {
             assert_eq!(text.parse::<Network>(), Err(NoNetwork), "{text}");
         }
     }

@@ -15,7 +15,9 @@ async fn server(answer: Vec<u8>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut buffer = vec![0; 4096];
             let length = stream.read(&mut buffer).await.unwrap_or(0);
-            log.lock().unwrap().push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+            log.lock()
+                .unwrap()
+                .push(String::from_utf8_lossy(&buffer[..length]).into_owned());
             let _closed = stream.write_all(&answer).await;
         }
     });
@@ -24,7 +26,11 @@ async fn server(answer: Vec<u8>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 
 fn with_loopback() -> HttpClient {
     let allowed = vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
-    HttpClient::new(Policy { allowed, ..Policy::default() }).unwrap()
+    HttpClient::new(Policy {
+        allowed,
+        ..Policy::default()
+    })
+    .unwrap()
 }
 
 fn answer(body: &str) -> Vec<u8> {
@@ -54,7 +60,14 @@ async fn a_name_that_resolves_to_loopback_is_refused_unless_permitted() {
     let refused = strict.send(Request::get(&url)).await;
     assert!(matches!(refused, Err(HttpError::Refused(_))), "{refused:?}");
     assert!(asked.lock().unwrap().is_empty());
-    assert_eq!(with_loopback().send(Request::get(&url)).await.unwrap().status, 200);
+    assert_eq!(
+        with_loopback()
+            .send(Request::get(&url))
+            .await
+            .unwrap()
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -75,16 +88,27 @@ async fn addresses_written_as_numbers_are_checked_in_every_spelling() {
         "http://224.0.0.1/",
     ] {
         let refused = strict.send(Request::get(url)).await;
-        assert!(matches!(refused, Err(HttpError::Refused(_))), "{url}: {refused:?}");
+        assert!(
+            matches!(refused, Err(HttpError::Refused(_))),
+            "{url}: {refused:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_no_plain_web_address_is_refused() {
-    for url in ["", "/page", "ftp://example.com/", "file:///etc/passwd", "http://u:p@example.com/"]
-    {
+    for url in [
+        "",
+        "/page",
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "http://u:p@example.com/",
+    ] {
         let refused = with_loopback().send(Request::get(url)).await;
-        assert!(matches!(refused, Err(HttpError::BadUrl)), "{url}: {refused:?}");
+        assert!(
+            matches!(refused, Err(HttpError::BadUrl)),
+            "{url}: {refused:?}"
+        );
     }
 }
 
@@ -94,7 +118,10 @@ async fn a_redirect_is_answered_and_not_followed() {
     let redirect =
         format!("HTTP/1.1 302 Found\r\nlocation: http://{target}/\r\ncontent-length: 0\r\n\r\n");
     let (address, _) = server(redirect.into_bytes()).await;
-    let response = with_loopback().send(Request::get(format!("http://{address}/"))).await.unwrap();
+    let response = with_loopback()
+        .send(Request::get(format!("http://{address}/")))
+        .await
+        .unwrap();
     assert_eq!(response.status, 302);
     assert!(asked.lock().unwrap().is_empty());
 }
@@ -102,14 +129,22 @@ async fn a_redirect_is_answered_and_not_followed() {
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_whether_announced_or_not() {
     let announced = answer(&"x".repeat(101));
-    let unannounced =
-        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(101)).into_bytes();
+    let unannounced = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}",
+        "x".repeat(101)
+    )
+    .into_bytes();
     for bytes in [announced, unannounced] {
         let (address, _) = server(bytes).await;
-        let request =
-            Request { max_body: Some(100), ..Request::get(format!("http://{address}/")) };
+        let request = Request {
+            max_body: Some(100),
+            ..Request::get(format!("http://{address}/"))
+        };
         let refused = with_loopback().send(request).await;
-        assert!(matches!(refused, Err(HttpError::TooLarge { limit: 100 })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(HttpError::TooLarge { limit: 100 })),
+            "{refused:?}"
+        );
     }
 }
 
@@ -132,6 +167,9 @@ async fn a_header_with_a_line_break_is_never_sent() {
         headers: vec![("x-a".to_owned(), "1\r\nx-b: 2".to_owned())],
         ..Request::get(format!("http://{address}/"))
     };
-    assert!(matches!(with_loopback().send(request).await, Err(HttpError::BadHeader)));
+    assert!(matches!(
+        with_loopback().send(request).await,
+        Err(HttpError::BadHeader)
+    ));
     assert!(asked.lock().unwrap().is_empty());
 }

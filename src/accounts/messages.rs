@@ -1,0 +1,302 @@
+//! What the API and the scheduler may ask of the living platform, in plain types.
+//!
+//! Whoever asks has checked already that the asker may see the account: the store's scope does.
+
+use actix::{Message, Recipient};
+use chrono::{DateTime, Utc};
+use strowger_domain::call::{LegNumber, Origin};
+use strowger_domain::cause::Cause;
+use strowger_domain::ids::{
+    AccountId, CallId, InstanceId, LegId, RecordingId, ScheduledCallId, ServiceId,
+};
+
+/// The living platform as its askers see it: where each question goes.
+#[derive(Clone)]
+pub struct Platform {
+    /// Answers [`LiveCalls`].
+    pub live_calls: Recipient<LiveCalls>,
+    /// Answers [`FindCall`].
+    pub find_call: Recipient<FindCall>,
+    /// Answers [`HangUp`].
+    pub hang_up: Recipient<HangUp>,
+    /// Answers [`StartService`].
+    pub start_service: Recipient<StartService>,
+    /// Is told [`DirectoryChanged`].
+    pub directory_changed: Recipient<DirectoryChanged>,
+    /// Is told [`WakeScheduler`].
+    pub wake_scheduler: Recipient<WakeScheduler>,
+    /// Answers [`Observe`].
+    pub observe: Recipient<Observe>,
+}
+
+/// Nobody answered: the actor is gone, is being restored, or has too much to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the platform does not answer now")]
+pub struct Unavailable;
+
+impl Platform {
+    /// The live calls of an account, the oldest first.
+    pub async fn live_calls(&self, account: AccountId) -> Result<Vec<LiveCall>, Unavailable> {
+        ask(&self.live_calls, LiveCalls { account }).await
+    }
+
+    /// One live call of an account; `None`: it is not live (any more), or not this account's.
+    pub async fn call(
+        &self,
+        account: AccountId,
+        call: CallId,
+    ) -> Result<Option<LiveCall>, Unavailable> {
+        ask(&self.find_call, FindCall { account, call }).await
+    }
+
+    /// Ends a live call; `false`: there is no such live call of this account.
+    pub async fn hang_up(
+        &self,
+        account: AccountId,
+        call: CallId,
+        cause: Cause,
+    ) -> Result<bool, Unavailable> {
+        ask(
+            &self.hang_up,
+            HangUp {
+                account,
+                call,
+                cause,
+            },
+        )
+        .await
+    }
+
+    /// Starts an outbound service: the instance exists and its call is being dialled.
+    pub async fn start_service(
+        &self,
+        start: StartService,
+    ) -> Result<Result<InstanceId, StartRefused>, Unavailable> {
+        ask(&self.start_service, start).await
+    }
+
+    /// Tells that what is stored has changed. Never waits.
+    pub fn directory_changed(&self, account: AccountId, what: Changed) {
+        self.directory_changed
+            .do_send(DirectoryChanged { account, what });
+    }
+
+    /// Tells the scheduler that a scheduled call was added or cancelled. Never waits.
+    pub fn wake_scheduler(&self) {
+        self.wake_scheduler.do_send(WakeScheduler);
+    }
+
+    /// How the platform does, for readiness and metrics.
+    pub async fn observe(&self) -> Result<Observed, Unavailable> {
+        ask(&self.observe, Observe).await
+    }
+}
+
+/// A question that is not answered within this time gets [`Unavailable`].
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+async fn ask<M>(whom: &Recipient<M>, question: M) -> Result<M::Result, Unavailable>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    match tokio::time::timeout(PATIENCE, whom.send(question)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_closed)) => Err(Unavailable),
+        Err(_elapsed) => Err(Unavailable),
+    }
+}
+
+/// Which calls of this account (not of its descendants) are live?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<LiveCall>")]
+pub struct LiveCalls {
+    /// Whose.
+    pub account: AccountId,
+}
+
+/// How does this call stand?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Option<LiveCall>")]
+pub struct FindCall {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub call: CallId,
+}
+
+/// End this call. Answers whether there was one.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct HangUp {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub call: CallId,
+    /// The cause that goes on record.
+    pub cause: Cause,
+}
+
+/// Start an outbound service. The numbers were checked by whoever sends this.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<InstanceId, StartRefused>")]
+pub struct StartService {
+    /// Whose.
+    pub account: AccountId,
+    /// Which service.
+    pub service: ServiceId,
+    /// E.164 with `+`, or a `sip:` URI.
+    pub to: String,
+    /// The presented number; the instance's `call_from`.
+    pub from: Option<String>,
+    /// Given back to the application in every request.
+    pub token: Option<String>,
+    /// Given to the application as `outbound_parameters`.
+    pub outbound_parameters: Option<String>,
+}
+
+/// Why no instance was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartRefused {
+    /// The account has as many calls as it may have, or starts them too fast.
+    #[error("the account has no free channel")]
+    NoChannel,
+    /// The platform is going down and takes no new call.
+    #[error("the platform takes no new calls")]
+    Draining,
+    /// The service is gone, or its account may not use it any more.
+    #[error("there is no such service")]
+    NoService,
+}
+
+/// What is stored was changed: read it again before the next call.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct DirectoryChanged {
+    /// Where.
+    pub account: AccountId,
+    /// What.
+    pub what: Changed,
+}
+
+/// The kinds of stored things that actors keep a copy of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// An account: status, permissions, limits; or a new one.
+    Accounts,
+    /// A number: owner, status, plan.
+    Numbers,
+    /// A call plan was published or removed.
+    CallPlans,
+    /// A trunk or a route.
+    Routes,
+    /// A service.
+    Services,
+}
+
+/// A scheduled call was added or cancelled: look for the next due one again.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct WakeScheduler;
+
+/// How does the platform do?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Observed")]
+pub struct Observe;
+
+/// The platform's state in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// It takes no new calls.
+    pub draining: bool,
+    /// Calls that live now.
+    pub live_calls: u64,
+    /// RTP ports in use.
+    pub media_ports: u64,
+    /// Actors that were restored since the start.
+    pub restarts: u64,
+}
+
+/// A live call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveCall {
+    /// Its name.
+    pub id: CallId,
+    /// Who owns it.
+    pub account: AccountId,
+    /// How it came to be.
+    pub origin: Origin,
+    /// The service number that it runs on; an outbound service has none.
+    pub service_number: Option<String>,
+    /// The A-party's number or address; `None` when withheld.
+    pub calling: Option<String>,
+    /// The dialled number or address.
+    pub called: String,
+    /// How far it is.
+    pub state: LiveState,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When its A-party was answered, or answered.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// The scheduled call that it carries out.
+    pub scheduled_call: Option<ScheduledCallId>,
+    /// The application instance that drives it.
+    pub instance: Option<InstanceId>,
+    /// Its legs so far, the A-party's first.
+    pub legs: Vec<LiveLeg>,
+    /// The nodes or actions that it reached.
+    pub steps: Vec<LiveStep>,
+    /// What its driver put on record: name and value.
+    pub annotations: Vec<(String, String)>,
+    /// Its finished recordings.
+    pub recordings: Vec<RecordingId>,
+}
+
+/// How far a live call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveState {
+    /// The first party is being dialled; nothing rings yet.
+    Dialling,
+    /// It rings.
+    Ringing,
+    /// The A-party is connected.
+    InProgress,
+}
+
+/// A leg of a live call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveLeg {
+    /// Its name.
+    pub id: LegId,
+    /// Its place in the call.
+    pub number: LegNumber,
+    /// We dialled it.
+    pub outgoing: bool,
+    /// The far party's number or address.
+    pub address: String,
+    /// The number presented to it, or by it.
+    pub presentation: Option<String>,
+    /// When it was dialled, or arrived.
+    pub started_at: DateTime<Utc>,
+    /// When it began to ring.
+    pub ringing_at: Option<DateTime<Utc>>,
+    /// When it was answered.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// When it was cleared, and why.
+    pub ended: Option<(DateTime<Utc>, Cause, Option<u16>)>,
+    /// The codec in use (`PCMA`).
+    pub codec: Option<String>,
+}
+
+/// A node or an action that a call reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveStep {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Node id or action index.
+    pub node: String,
+    /// Its type.
+    pub kind: String,
+    /// The branch by which the one before was left.
+    pub branch: String,
+}
