@@ -11,6 +11,14 @@
 
 pub mod codec;
 mod direction;
+pub mod mixer;
+pub mod music;
+pub mod player;
+pub mod recorder;
+pub mod rtp;
+pub mod session;
+pub mod tone;
+pub mod wav;
 
 pub use direction::Direction;
 
