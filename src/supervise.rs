@@ -1,0 +1,239 @@
+//! Supervision: a parent learns of a child's end also when it panicked, and re-creates it.
+//!
+//! actix restarts nothing after a panic: the actor's fields are dropped and that is all. So each
+//! child holds an [`Obituary`] whose `Drop` tells the parent, and the parent holds [`Children`],
+//! which know how to make a child again and how often that may happen.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Message, Recipient};
+use tokio::time::Instant;
+
+/// A parent gives up when more children than this had to be re-created within [`RESTART_WINDOW`].
+pub const MAX_RESTARTS: usize = 5;
+/// See [`MAX_RESTARTS`].
+pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
+
+/// A child has ended.
+#[derive(Message, Debug, Clone, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Down<K: Send + 'static> {
+    /// Which child.
+    pub key: K,
+    /// Which of its lives.
+    pub life: u64,
+    /// It ended because it was done; `false`: it panicked or was killed.
+    pub finished: bool,
+}
+
+/// Held by a child; tells the parent when it is dropped.
+#[derive(Debug)]
+pub struct Obituary<K: Clone + Send + 'static> {
+    parent: Recipient<Down<K>>,
+    key: K,
+    life: u64,
+    finished: bool,
+}
+
+impl<K: Clone + Send + 'static> Obituary<K> {
+    /// An obituary for a child that has one life only.
+    pub fn once(parent: Recipient<Down<K>>, key: K) -> Self {
+        Self { parent, key, life: 0, finished: false }
+    }
+
+    /// The child is done: its end is no failure.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+}
+
+impl<K: Clone + Send + 'static> Drop for Obituary<K> {
+    fn drop(&mut self) {
+        self.parent.do_send(Down {
+            key: self.key.clone(),
+            life: self.life,
+            finished: self.finished,
+        });
+    }
+}
+
+type Factory<K, A> = Box<dyn FnMut(&K, Obituary<K>) -> Addr<A>>;
+
+/// The children of a parent: permanent ones, re-created from a factory when they fail.
+pub struct Children<K: Clone + Eq + Hash + Send + 'static, A: Actor> {
+    parent: Recipient<Down<K>>,
+    factory: Factory<K, A>,
+    living: HashMap<K, (u64, Addr<A>)>,
+    lives: u64,
+    restarts: VecDeque<Instant>,
+}
+
+/// What became of a child that went down.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was done, or it had been replaced already.
+    Gone,
+    /// It failed and lives again.
+    Restarted,
+    /// Too many failed in a short time: the parent must fail too.
+    TooMany,
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
+    /// No children yet; `factory` makes one, which must keep the obituary it is given.
+    pub fn new(
+        parent: Recipient<Down<K>>,
+        factory: impl FnMut(&K, Obituary<K>) -> Addr<A> + 'static,
+    ) -> Self {
+        Self {
+            parent,
+            factory: Box::new(factory),
+            living: HashMap::new(),
+            lives: 0,
+            restarts: VecDeque::new(),
+        }
+    }
+
+    /// The child of that key; made when it is not there.
+    pub fn get_or_start(&mut self, key: &K) -> Addr<A> {
+        if let Some((_, address)) = self.living.get(key) {
+            return address.clone();
+        }
+        self.start(key)
+    }
+
+    /// The child of that key, if it lives.
+    pub fn get(&self, key: &K) -> Option<&Addr<A>> {
+        self.living.get(key).map(|(_, address)| address)
+    }
+
+    /// All living children.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &Addr<A>)> {
+        self.living.iter().map(|(key, (_, address))| (key, address))
+    }
+
+    /// Forgets a child; it is not re-created when it goes down.
+    pub fn remove(&mut self, key: &K) -> Option<Addr<A>> {
+        self.living.remove(key).map(|(_, address)| address)
+    }
+
+    /// A child went down: re-creates it unless it was done.
+    pub fn bury(&mut self, down: &Down<K>) -> Fate {
+        match self.living.get(&down.key) {
+            Some((life, _)) if *life == down.life => {}
+            _ => return Fate::Gone,
+        }
+        self.living.remove(&down.key);
+        if down.finished {
+            return Fate::Gone;
+        }
+        let now = Instant::now();
+        while self.restarts.front().is_some_and(|at| now - *at > RESTART_WINDOW) {
+            self.restarts.pop_front();
+        }
+        if self.restarts.len() >= MAX_RESTARTS {
+            return Fate::TooMany;
+        }
+        self.restarts.push_back(now);
+        self.start(&down.key);
+        Fate::Restarted
+    }
+
+    fn start(&mut self, key: &K) -> Addr<A> {
+        self.lives += 1;
+        let obituary = Obituary {
+            parent: self.parent.clone(),
+            key: key.clone(),
+            life: self.lives,
+            finished: false,
+        };
+        let address = (self.factory)(key, obituary);
+        self.living.insert(key.clone(), (self.lives, address.clone()));
+        address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Context, Handler};
+
+    struct Child(#[expect(dead_code, reason = "its drop is what counts")] Obituary<u8>);
+    impl Actor for Child {
+        type Context = Context<Self>;
+    }
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Panic;
+    impl Handler<Panic> for Child {
+        type Result = ();
+        fn handle(&mut self, _: Panic, _: &mut Context<Self>) {
+            panic!("provoked");
+        }
+    }
+    #[derive(Message)]
+    #[rtype(result = "u8")]
+    struct Ask;
+    impl Handler<Ask> for Child {
+        type Result = u8;
+        fn handle(&mut self, _: Ask, _: &mut Context<Self>) -> u8 {
+            7
+        }
+    }
+
+    struct Parent {
+        children: Option<Children<u8, Child>>,
+        fates: tokio::sync::mpsc::UnboundedSender<Fate>,
+    }
+    impl Actor for Parent {
+        type Context = Context<Self>;
+        fn started(&mut self, ctx: &mut Self::Context) {
+            let recipient = actix::AsyncContext::address(ctx).recipient();
+            self.children =
+                Some(Children::new(recipient, |_, obituary| Child(obituary).start()));
+        }
+    }
+    #[derive(Message)]
+    #[rtype(result = "Addr<Child>")]
+    struct Get(u8);
+    impl Handler<Get> for Parent {
+        type Result = actix::MessageResult<Get>;
+        fn handle(&mut self, Get(key): Get, _: &mut Context<Self>) -> Self::Result {
+            actix::MessageResult(self.children.as_mut().expect("started").get_or_start(&key))
+        }
+    }
+    impl Handler<Down<u8>> for Parent {
+        type Result = ();
+        fn handle(&mut self, down: Down<u8>, _: &mut Context<Self>) {
+            let fate = self.children.as_mut().expect("started").bury(&down);
+            self.fates.send(fate).expect("test listens");
+        }
+    }
+
+    #[actix::test]
+    async fn a_child_that_panics_lives_again_and_its_sibling_never_notices() {
+        let (fates, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let parent = Parent { children: None, fates }.start();
+        let sibling = parent.send(Get(1)).await.expect("parent lives");
+        let child = parent.send(Get(2)).await.expect("parent lives");
+        child.do_send(Panic);
+        assert_eq!(seen.recv().await, Some(Fate::Restarted));
+        let again = parent.send(Get(2)).await.expect("parent lives");
+        assert_eq!(again.send(Ask).await.expect("lives again"), 7);
+        assert_eq!(sibling.send(Ask).await.expect("never noticed"), 7);
+    }
+
+    #[actix::test]
+    async fn a_parent_gives_up_after_too_many_failures() {
+        let (fates, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let parent = Parent { children: None, fates }.start();
+        for round in 0..=MAX_RESTARTS {
+            let child = parent.send(Get(1)).await.expect("parent lives");
+            child.do_send(Panic);
+            let expected = if round < MAX_RESTARTS { Fate::Restarted } else { Fate::TooMany };
+            assert_eq!(seen.recv().await, Some(expected));
+        }
+    }
+}
