@@ -1,0 +1,185 @@
+//! SIP sockets: one UDP socket, one TCP listener on the same port, and the connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use strowger_sip::flow::{Flow, Transport};
+use strowger_sip::framer::Framer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+
+/// The largest datagram.
+const DATAGRAM: usize = 65_535;
+/// Datagrams taken from the socket in one go before others on the thread have their turn.
+const BATCH: usize = 64;
+/// Messages that may wait for a slow connection before it is given up.
+const OUTGOING: usize = 256;
+/// A connection that is silent for this long is closed; phones keep theirs alive more often
+/// (RFC 5626 §4.4.1: at most 120 s).
+const IDLE: Duration = Duration::from_secs(300);
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The listening sockets; they outlive an endpoint that fails.
+#[derive(Debug, Clone)]
+pub struct SipSockets {
+    /// Datagrams, both ways.
+    pub udp: Arc<UdpSocket>,
+    /// Connections that come in.
+    pub tcp: Arc<TcpListener>,
+    /// Where both listen.
+    pub local: SocketAddr,
+}
+
+impl SipSockets {
+    /// Binds UDP and TCP to the same port; port 0 takes one that is free for both.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        for _ in 0..16 {
+            let udp = bind_udp(address)?;
+            let local = udp.local_addr()?;
+            match TcpListener::bind(local).await {
+                Ok(tcp) => return Ok(Self { udp: Arc::new(udp), tcp: Arc::new(tcp), local }),
+                Err(error) if address.port() == 0 => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    /// Takes what has arrived, at most [`BATCH`] datagrams; waits for the first.
+    pub async fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Vec<(Flow, Bytes)>> {
+        buffer.resize(DATAGRAM, 0);
+        loop {
+            self.udp.readable().await?;
+            let mut batch = Vec::new();
+            while batch.len() < BATCH {
+                match self.udp.try_recv_from(buffer) {
+                    Ok((length, remote)) => {
+                        let flow = Flow { transport: Transport::Udp, local: self.local, remote };
+                        let bytes = buffer.get(..length).unwrap_or_default();
+                        batch.push((flow, Bytes::copy_from_slice(bytes)));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            if !batch.is_empty() {
+                return Ok(batch);
+            }
+        }
+    }
+}
+
+fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.set_nonblocking(true)?;
+    // Bursts of calls arrive faster than one thread reads; the default of about 200 KiB is a few
+    // hundred messages.
+    socket.set_recv_buffer_size(4 << 20)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// What a connection tells.
+#[derive(Debug)]
+pub enum FromConnection {
+    /// One whole message.
+    Message(Flow, Bytes),
+    /// It is gone.
+    Closed(Flow),
+}
+
+/// The sending side of a connection; dropping it closes the connection.
+#[derive(Debug)]
+pub struct Connection(mpsc::Sender<Bytes>);
+
+impl Connection {
+    /// Queues a message; `false` when the peer is too slow or gone.
+    pub fn send(&self, bytes: Bytes) -> bool {
+        self.0.try_send(bytes).is_ok()
+    }
+
+    /// Serves a connection that came in.
+    pub fn accepted(
+        stream: TcpStream,
+        flow: Flow,
+        tell: impl Fn(FromConnection) + 'static,
+    ) -> Self {
+        let (sender, receiver) = mpsc::channel(OUTGOING);
+        actix::spawn(async move {
+            serve(stream, flow, receiver, &tell).await;
+            tell(FromConnection::Closed(flow));
+        });
+        Self(sender)
+    }
+
+    /// Makes a connection; what is sent meanwhile waits for it.
+    pub fn open(flow: Flow, tell: impl Fn(FromConnection) + 'static) -> Self {
+        let (sender, receiver) = mpsc::channel(OUTGOING);
+        actix::spawn(async move {
+            match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
+                Ok(Ok(stream)) => serve(stream, flow, receiver, &tell).await,
+                Ok(Err(error)) => tracing::info!(remote = %flow.remote, %error, "no connection"),
+                Err(_) => tracing::info!(remote = %flow.remote, "no connection in time"),
+            }
+            tell(FromConnection::Closed(flow));
+        });
+        Self(sender)
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    flow: Flow,
+    mut outgoing: mpsc::Receiver<Bytes>,
+    tell: &impl Fn(FromConnection),
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let (mut reader, mut writer) = stream.into_split();
+    let mut framer = Framer::default();
+    let mut buffer = BytesMut::with_capacity(8 * 1024);
+    loop {
+        tokio::select! {
+            message = outgoing.recv() => match message {
+                None => return,
+                Some(bytes) => if let Err(error) = writer.write_all(&bytes).await {
+                    tracing::debug!(remote = %flow.remote, %error, "connection lost");
+                    return;
+                },
+            },
+            read = tokio::time::timeout(IDLE, reader.read_buf(&mut buffer)) => match read {
+                Ok(Ok(0)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::debug!(remote = %flow.remote, %error, "connection lost");
+                    return;
+                }
+                Ok(Ok(_)) => {
+                    framer.push(&buffer);
+                    buffer.clear();
+                    loop {
+                        match framer.next_message() {
+                            Ok(Some(message)) => tell(FromConnection::Message(flow, message)),
+                            Ok(None) => break,
+                            Err(error) => {
+                                tracing::info!(remote = %flow.remote, %error, "stream is not SIP");
+                                return;
+                            }
+                        }
+                    }
+                    // RFC 5626 §4.4.1: a double CRLF is a ping, answered by a single one.
+                    if framer.take_pings() > 0 && writer.write_all(b"\r\n").await.is_err() {
+                        return;
+                    }
+                }
+            },
+        }
+    }
+}
