@@ -131,7 +131,11 @@ impl Config {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| Faults(vec![format!("{}: {error}", path.display())]))?;
                 toml::from_str(&text).map_err(|error| {
-                    Faults(vec![format!("{}: {}", path.display(), error.to_string().trim())])
+                    Faults(vec![format!(
+                        "{}: {}",
+                        path.display(),
+                        error.to_string().trim()
+                    )])
                 })?
             }
         };
@@ -142,14 +146,30 @@ impl Config {
     pub fn check(settings: Settings) -> Result<Self, Faults> {
         let mut faults = Vec::new();
         let data = PathBuf::from(settings.data.unwrap_or_else(|| "./strowger-data".into()));
-        let http = address("http", settings.http.as_deref().unwrap_or("127.0.0.1:8080"), &mut faults);
-        let sip = address("sip", settings.sip.as_deref().unwrap_or("127.0.0.1:5060"), &mut faults);
-        let rtp = ports(settings.rtp.as_deref().unwrap_or("16384-32767"), &mut faults);
-        let database = settings.database.unwrap_or_else(|| {
-            format!("sqlite://{}?mode=rwc", data.join("strowger.db").display())
-        });
-        if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| database.starts_with(scheme)) {
-            faults.push(format!("database: `{database}` begins with neither sqlite: nor postgres:"));
+        let http = address(
+            "http",
+            settings.http.as_deref().unwrap_or("127.0.0.1:8080"),
+            &mut faults,
+        );
+        let sip = address(
+            "sip",
+            settings.sip.as_deref().unwrap_or("127.0.0.1:5060"),
+            &mut faults,
+        );
+        let rtp = ports(
+            settings.rtp.as_deref().unwrap_or("16384-32767"),
+            &mut faults,
+        );
+        let database = settings
+            .database
+            .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.join("strowger.db").display()));
+        if !["sqlite:", "postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| database.starts_with(scheme))
+        {
+            faults.push(format!(
+                "database: `{database}` begins with neither sqlite: nor postgres:"
+            ));
         }
         let advertise = match settings.advertise.as_deref() {
             None => sip.ip(),
@@ -169,7 +189,9 @@ impl Config {
         }
         let country_code = settings.country_code.unwrap_or(44);
         if !(1..=999).contains(&country_code) {
-            faults.push(format!("country_code: {country_code} is not a country calling code"));
+            faults.push(format!(
+                "country_code: {country_code} is not a country calling code"
+            ));
         }
         let log_format = match settings.log_format.as_deref().unwrap_or("text") {
             "text" => LogFormat::Text,
@@ -214,7 +236,9 @@ impl Config {
 
 fn address(name: &str, text: &str, faults: &mut Vec<String>) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
-        faults.push(format!("{name}: `{text}` is not an address such as 127.0.0.1:5060"));
+        faults.push(format!(
+            "{name}: `{text}` is not an address such as 127.0.0.1:5060"
+        ));
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
 }
@@ -226,7 +250,9 @@ fn ports(text: &str, faults: &mut Vec<String>) -> RangeInclusive<u16> {
     match range {
         Some((first, last)) if first >= 1024 && last > first => first..=last,
         _ => {
-            faults.push(format!("rtp: `{text}` is not a range such as 16384-32767 (1024 or above)"));
+            faults.push(format!(
+                "rtp: `{text}` is not a range such as 16384-32767 (1024 or above)"
+            ));
             16384..=32767
         }
     }
@@ -258,8 +284,18 @@ mod tests {
         })
         .expect_err("faulty")
         .0;
-        for name in ["http", "rtp", "database", "advertise", "capacity", "log_format"] {
-            assert!(faults.iter().any(|fault| fault.starts_with(name)), "{name}: {faults:?}");
+        for name in [
+            "http",
+            "rtp",
+            "database",
+            "advertise",
+            "capacity",
+            "log_format",
+        ] {
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(name)),
+                "{name}: {faults:?}"
+            );
         }
         assert_eq!(faults.len(), 6);
     }
@@ -269,11 +305,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp folder");
         let path = folder.path().join("strowger.toml");
         std::fs::write(&path, "http = \"127.0.0.1:1\"\nsip = \"127.0.0.1:2\"\n").expect("written");
-        let flags = Settings { http: Some("127.0.0.1:3".into()), ..Settings::default() };
+        let flags = Settings {
+            http: Some("127.0.0.1:3".into()),
+            ..Settings::default()
+        };
         let config = Config::load(flags, Some(&path)).expect("valid");
         assert_eq!((config.http.port(), config.sip.port()), (3, 2));
         std::fs::write(&path, "htp = \"127.0.0.1:1\"\n").expect("written");
-        let faults = Config::load(Settings::default(), Some(&path)).expect_err("unknown").0;
+        let faults = Config::load(Settings::default(), Some(&path))
+            .expect_err("unknown")
+            .0;
         assert!(faults[0].contains("htp"), "{faults:?}");
     }
 }

@@ -1,4 +1,8 @@
 //! Strowger.
 
 pub mod accounts;
+pub mod config;
 pub mod events;
+pub mod net;
+pub mod supervise;
+pub mod telemetry;

@@ -40,7 +40,12 @@ pub struct Obituary<K: Clone + Send + 'static> {
 impl<K: Clone + Send + 'static> Obituary<K> {
     /// An obituary for a child that has one life only.
     pub fn once(parent: Recipient<Down<K>>, key: K) -> Self {
-        Self { parent, key, life: 0, finished: false }
+        Self {
+            parent,
+            key,
+            life: 0,
+            finished: false,
+        }
     }
 
     /// The child is done: its end is no failure.
@@ -130,7 +135,11 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
             return Fate::Gone;
         }
         let now = Instant::now();
-        while self.restarts.front().is_some_and(|at| now - *at > RESTART_WINDOW) {
+        while self
+            .restarts
+            .front()
+            .is_some_and(|at| now - *at > RESTART_WINDOW)
+        {
             self.restarts.pop_front();
         }
         if self.restarts.len() >= MAX_RESTARTS {
@@ -150,7 +159,8 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
             finished: false,
         };
         let address = (self.factory)(key, obituary);
-        self.living.insert(key.clone(), (self.lives, address.clone()));
+        self.living
+            .insert(key.clone(), (self.lives, address.clone()));
         address
     }
 }
@@ -191,8 +201,9 @@ mod tests {
         type Context = Context<Self>;
         fn started(&mut self, ctx: &mut Self::Context) {
             let recipient = actix::AsyncContext::address(ctx).recipient();
-            self.children =
-                Some(Children::new(recipient, |_, obituary| Child(obituary).start()));
+            self.children = Some(Children::new(recipient, |_, obituary| {
+                Child(obituary).start()
+            }));
         }
     }
     #[derive(Message)]
@@ -215,7 +226,11 @@ mod tests {
     #[actix::test]
     async fn a_child_that_panics_lives_again_and_its_sibling_never_notices() {
         let (fates, mut seen) = tokio::sync::mpsc::unbounded_channel();
-        let parent = Parent { children: None, fates }.start();
+        let parent = Parent {
+            children: None,
+            fates,
+        }
+        .start();
         let sibling = parent.send(Get(1)).await.expect("parent lives");
         let child = parent.send(Get(2)).await.expect("parent lives");
         child.do_send(Panic);
@@ -228,11 +243,19 @@ mod tests {
     #[actix::test]
     async fn a_parent_gives_up_after_too_many_failures() {
         let (fates, mut seen) = tokio::sync::mpsc::unbounded_channel();
-        let parent = Parent { children: None, fates }.start();
+        let parent = Parent {
+            children: None,
+            fates,
+        }
+        .start();
         for round in 0..=MAX_RESTARTS {
             let child = parent.send(Get(1)).await.expect("parent lives");
             child.do_send(Panic);
-            let expected = if round < MAX_RESTARTS { Fate::Restarted } else { Fate::TooMany };
+            let expected = if round < MAX_RESTARTS {
+                Fate::Restarted
+            } else {
+                Fate::TooMany
+            };
             assert_eq!(seen.recv().await, Some(expected));
         }
     }

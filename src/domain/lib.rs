@@ -10,3 +10,4 @@ pub mod call;
 pub mod call_plan;
 pub mod cause;
 pub mod ids;
+pub mod route;

@@ -79,7 +79,11 @@ impl std::str::FromStr for Network {
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
             None => most,
-            Some(bits) => bits.parse().ok().filter(|b| *b <= most).ok_or(NetworkError)?,
+            Some(bits) => bits
+                .parse()
+                .ok()
+                .filter(|b| *b <= most)
+                .ok_or(NetworkError)?,
         };
         Ok(Self { address, bits })
     }
@@ -100,7 +104,9 @@ impl Network {
                 u32::from(network) & mask == u32::from(address) & mask
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                let mask = u128::MAX
+                    .checked_shl(128 - u32::from(self.bits))
+                    .unwrap_or(0);
                 u128::from(network) & mask == u128::from(address) & mask
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
@@ -135,9 +141,12 @@ impl RoutingTable {
 
     /// The trunk that a source address belongs to.
     pub fn of_source(&self, source: IpAddr) -> Option<&Trunk> {
-        self.trunks
-            .iter()
-            .find(|trunk| trunk.allowed_sources.iter().any(|network| network.contains(source)))
+        self.trunks.iter().find(|trunk| {
+            trunk
+                .allowed_sources
+                .iter()
+                .any(|network| network.contains(source))
+        })
     }
 }
 
@@ -160,7 +169,10 @@ mod tests {
             tcp: false,
             username: None,
             password: None,
-            allowed_sources: sources.iter().map(|s| s.parse().expect("network")).collect(),
+            allowed_sources: sources
+                .iter()
+                .map(|s| s.parse().expect("network"))
+                .collect(),
             codecs: Vec::new(),
         }
     }
@@ -188,13 +200,19 @@ mod tests {
             ],
         );
         let name = |path: &[AccountId], number| {
-            table.find(path, number).map(|trunk| trunk.id.uuid().as_u128())
+            table
+                .find(path, number)
+                .map(|trunk| trunk.id.uuid().as_u128())
         };
         let (root, child) = ([account(1)], [account(1), account(2), account(3)]);
         assert_eq!(name(&root, "+447700900001"), Some(2));
         assert_eq!(name(&root, "+331"), Some(1));
         assert_eq!(name(&child, "+447700900001"), Some(4));
-        assert_eq!(name(&child, "+1202"), Some(1), "a route without trunk does not count");
+        assert_eq!(
+            name(&child, "+1202"),
+            Some(1),
+            "a route without trunk does not count"
+        );
         assert_eq!(name(&[account(7)], "+1202"), None);
     }
 
@@ -207,6 +225,11 @@ mod tests {
         for bad in ["10.0.0.0/33", "x", "10.0.0.0/", "::/129", ""] {
             assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
         }
-        assert!("0.0.0.0/0".parse::<Network>().expect("all").contains([9, 9, 9, 9].into()));
+        assert!(
+            "0.0.0.0/0"
+                .parse::<Network>()
+                .expect("all")
+                .contains([9, 9, 9, 9].into())
+        );
     }
 }

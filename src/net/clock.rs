@@ -5,5 +5,8 @@ use strowger_domain::call::Now;
 
 /// The time of an input.
 pub fn now() -> Now {
-    Now { instant: tokio::time::Instant::now().into_std(), utc: Utc::now() }
+    Now {
+        instant: tokio::time::Instant::now().into_std(),
+        utc: Utc::now(),
+    }
 }

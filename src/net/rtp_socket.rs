@@ -86,9 +86,17 @@ impl Ports {
             };
             self.open.fetch_add(1, Ordering::Relaxed);
             let address = rtp.local_addr()?;
-            return Ok(PortPair { rtp, rtcp, address, open: Arc::clone(&self.open) });
+            return Ok(PortPair {
+                rtp,
+                rtcp,
+                address,
+                open: Arc::clone(&self.open),
+            });
         }
-        Err(PortError::Exhausted { first: self.first, last: self.last })
+        Err(PortError::Exhausted {
+            first: self.first,
+            last: self.last,
+        })
     }
 
     /// Ports are taken in turn, so that a late packet of an ended call meets a closed port.
@@ -99,7 +107,9 @@ impl Ports {
             if next >= last { first } else { next }
         };
         self.next
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |port| Some(advance(port)))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |port| {
+                Some(advance(port))
+            })
             .unwrap_or(first)
     }
 }
