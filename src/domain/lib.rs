@@ -6,8 +6,13 @@
 
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod call;
 pub mod call_plan;
 pub mod cause;
+pub mod destination;
+pub mod e164;
+pub mod fault;
 pub mod ids;
 pub mod route;
+pub mod timestamp;

@@ -1,0 +1,176 @@
+//! The account tree: carrier, service provider, reseller, sub reseller and customer; who may create
+//! whom, and what an account may do.
+
+mod permissions;
+mod tree;
+
+pub use permissions::{Limits, Permissions};
+pub use tree::{AccountPath, AccountTree, TreeProblem};
+
+use crate::ids::AccountId;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The longest path from the root to an account, both included: five levels, and room for sub
+/// accounts of customers.
+pub const MAX_DEPTH: usize = 8;
+
+/// The level of an account in the tree. Fixed at creation.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// The operator of the platform: the root.
+    Carrier,
+    /// Holds the pool of numbers and the uppermost limits.
+    ServiceProvider,
+    /// Sells to sub resellers and customers.
+    Reseller,
+    /// Sells to customers.
+    SubReseller,
+    /// Owns and uses numbers.
+    Customer,
+}
+
+impl AccountKind {
+    /// Every kind, from the root downwards.
+    pub const ALL: [Self; 5] = [
+        Self::Carrier,
+        Self::ServiceProvider,
+        Self::Reseller,
+        Self::SubReseller,
+        Self::Customer,
+    ];
+
+    /// Whether an account of this kind and with these effective permissions may have a child of
+    /// that kind.
+    ///
+    /// Every kind may create what stands below it; a customer only sub accounts (customers again),
+    /// and only when it was granted `sub_accounts`.
+    pub fn may_create(self, child: Self, permissions: &Permissions) -> bool {
+        match self {
+            Self::Customer => child == Self::Customer && permissions.sub_accounts,
+            Self::Carrier | Self::ServiceProvider | Self::Reseller | Self::SubReseller => {
+                child > self
+            }
+        }
+    }
+
+    /// The kinds of children that it may create, from the highest.
+    pub fn may_have(self, permissions: &Permissions) -> Vec<Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|child| self.may_create(*child, permissions))
+            .collect()
+    }
+}
+
+/// Whether an account may be used.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// It may.
+    #[default]
+    Active,
+    /// Its users cannot sign in and its calls are refused; so are its descendants'.
+    Disabled,
+}
+
+/// What a user may do in its account and below.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything, accounts and users included.
+    Administrator,
+    /// Numbers, plans and calls, but neither accounts nor users.
+    Standard,
+    /// Reads only.
+    ReadOnly,
+}
+
+impl Role {
+    /// May create and change accounts, users, limits and permissions.
+    pub fn may_administer(self) -> bool {
+        self == Self::Administrator
+    }
+
+    /// May create and change numbers, plans, trunks, services and calls.
+    pub fn may_change(self) -> bool {
+        self != Self::ReadOnly
+    }
+}
+
+/// An account, at any level of the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// Its identifier.
+    pub id: AccountId,
+    /// The account above it; none: the root.
+    pub parent: Option<AccountId>,
+    /// Its level.
+    pub kind: AccountKind,
+    /// Its name.
+    pub name: String,
+    /// The parent's own name for it (an account number).
+    pub reference: Option<String>,
+    /// Whether it may be used.
+    pub status: AccountStatus,
+    /// IANA time zone of its calendars.
+    #[schema(value_type = String, example = "Europe/London")]
+    pub time_zone: Tz,
+    /// What it was granted. What holds is [`AccountTree::effective`].
+    pub permissions: Permissions,
+    /// Its own limits. Those of all its ancestors hold too.
+    pub limits: Limits,
+    /// When it was created.
+    #[serde(with = "crate::timestamp")]
+    pub created_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_creates_what_stands_below_it() {
+        let granted = Permissions::default();
+        let may = |kind: AccountKind| kind.may_have(&granted);
+        assert_eq!(may(AccountKind::Carrier).len(), 4);
+        assert_eq!(
+            may(AccountKind::Reseller),
+            [AccountKind::SubReseller, AccountKind::Customer]
+        );
+        assert_eq!(may(AccountKind::SubReseller), [AccountKind::Customer]);
+        assert_eq!(may(AccountKind::Customer), []);
+    }
+
+    #[test]
+    fn a_customer_creates_sub_accounts_only_when_granted() {
+        let granted = Permissions {
+            sub_accounts: true,
+            ..Permissions::default()
+        };
+        assert_eq!(
+            AccountKind::Customer.may_have(&granted),
+            [AccountKind::Customer]
+        );
+    }
+}
