@@ -74,6 +74,11 @@ pub enum Event {
         /// The new offer; `None`: we shall offer.
         offer: Option<Bytes>,
     },
+    /// The far end took back the re-INVITE that waits for an answer; the session is as before.
+    ReinviteCancelled {
+        /// Which usage.
+        invite: InviteId,
+    },
     /// Our 2xx was acknowledged.
     Acknowledged {
         /// Which usage.
@@ -105,6 +110,7 @@ impl Event {
             | Self::Refused { invite, .. }
             | Self::ReinviteRefused { invite, .. }
             | Self::Reinvited { invite, .. }
+            | Self::ReinviteCancelled { invite }
             | Self::Acknowledged { invite, .. }
             | Self::Ended { invite, .. } => *invite,
         }
