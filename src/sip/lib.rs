@@ -1,8 +1,17 @@
 //! RFC 3261 signalling without sockets.
 #![warn(missing_docs)]
 
+pub mod address;
 pub mod command;
 pub mod config;
 pub mod endpoint;
 pub mod event;
 pub mod flow;
+mod framer;
+mod grammar;
+mod head;
+pub mod message;
+pub mod params;
+pub mod reader;
+pub mod uri;
+pub mod via;

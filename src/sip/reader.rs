@@ -1,0 +1,539 @@
+//! Bytes to messages: limits first, then everything that a SIP element needs is read once and typed.
+//!
+//! What can't be read is [`Unreadable`]: it has the status that the RFC wants, and what is left of
+//! the request to answer it with.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::address::{AddressError, NameAddr};
+pub use crate::framer::{Frame, Framer};
+use crate::grammar::{is_token, split, trim};
+use crate::head::{self, Head};
+pub use crate::head::{HeadError, LengthError, MAX_BODY, MAX_HEAD, MAX_HEADERS};
+use crate::uri::{Uri, UriError};
+use crate::via::{CSeq, Via};
+
+/// Why a message can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// Nothing but line ends: a keep-alive (RFC 5626 §3.5.1), or nothing at all.
+    #[error("there is no message")]
+    Empty,
+    /// Lines and limits.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The first line is neither a request's nor a response's.
+    #[error("start line is unreadable")]
+    StartLine,
+    /// A version other than SIP/2.0.
+    #[error("SIP version is not 2.0")]
+    Version,
+    /// The Request-URI, for its own reason.
+    #[error("Request-URI is unreadable")]
+    RequestUri(#[from] UriError),
+    /// A header field that must be there is not, or stands there twice, or can't be read.
+    #[error("{field} is missing, doubled or unreadable")]
+    Field {
+        /// Its long name.
+        field: &'static str,
+        /// What is wrong, when it is an address.
+        #[source]
+        address: Option<AddressError>,
+    },
+    /// The length of the body.
+    #[error("body is not as long as Content-Length says")]
+    Length,
+    /// The body is longer than [`MAX_BODY`].
+    #[error("body is too long")]
+    BodyTooLong,
+}
+
+/// A message that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The status to answer with.
+    pub status: u16,
+    /// What is wrong.
+    pub problem: Problem,
+    /// What could be read of the request, to answer it with. None when nothing may be answered:
+    /// it is a response, an ACK, or there is no Via to answer along.
+    pub request: Option<Box<Remains>>,
+}
+
+/// What is left of an unreadable request: enough for an answer (RFC 3261 §8.2.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// The method as it came.
+    pub method: String,
+    /// The Via values that could be read, the top one first. Never empty.
+    pub vias: Vec<Via>,
+    /// From as it came.
+    pub from: Option<Bytes>,
+    /// To as it came.
+    pub to: Option<Bytes>,
+    /// Call-ID as it came.
+    pub call_id: Option<Bytes>,
+    /// `CSeq` as it came.
+    pub cseq: Option<Bytes>,
+}
+
+/// The first line of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum StartLine {
+    Request { method: String, uri: Uri },
+    Response { status: u16, reason: String },
+}
+
+/// A whole, readable message.
+///
+/// The core header fields are typed once, when the message is read. All others are there as they
+/// came; nothing of a message changes but what [`Message::received_from`] notes.
+#[derive(Debug, Clone)]
+pub struct Message {
+    head: Head,
+    start: StartLine,
+    via: Via,
+    lower_vias: Vec<Via>,
+    from: NameAddr,
+    to: NameAddr,
+    call_id: String,
+    cseq: CSeq,
+    contacts: Vec<NameAddr>,
+    routes: Vec<NameAddr>,
+    record_routes: Vec<NameAddr>,
+    max_forwards: Option<u8>,
+    body: Bytes,
+}
+
+/// Reads one datagram, or one message that the [`Framer`] cut from a stream.
+///
+/// Surplus behind the body is ignored (RFC 3261 §18.3).
+///
+/// # Errors
+/// The first thing wrong with it; limits come first.
+pub fn read(bytes: &[u8]) -> Result<Message, Unreadable> {
+    let bytes = bytes
+        .get(head::leading_line_ends(bytes)..)
+        .unwrap_or_default();
+    if bytes.is_empty() {
+        return Err(Unreadable {
+            status: 400,
+            problem: Problem::Empty,
+            request: None,
+        });
+    }
+    let end = head::end_of_head(bytes, 0).unwrap_or(bytes.len());
+    let (head, problem) = Head::scan(bytes.get(..end).unwrap_or_default());
+    let rest = bytes.get(end..).unwrap_or_default();
+    let read = match problem {
+        Some(problem) => Err(problem.into()),
+        None => read_message(&head, rest),
+    };
+    read.map_err(|problem| refuse(&head, problem))
+}
+
+impl Message {
+    /// Whether it is a request.
+    pub fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// The method of a request; of a response, the method of the request that it answers.
+    pub fn method(&self) -> &str {
+        match &self.start {
+            StartLine::Request { method, .. } => method,
+            StartLine::Response { .. } => &self.cseq.method,
+        }
+    }
+
+    /// The Request-URI; none in a response.
+    pub fn request_uri(&self) -> Option<&Uri> {
+        match &self.start {
+            StartLine::Request { uri, .. } => Some(uri),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The status of a response, 100 to 699; none in a request.
+    pub fn status(&self) -> Option<u16> {
+        match &self.start {
+            StartLine::Request { .. } => None,
+            StartLine::Response { status, .. } => Some(*status),
+        }
+    }
+
+    /// The reason phrase of a response; empty in a request.
+    pub fn reason(&self) -> &str {
+        match &self.start {
+            StartLine::Request { .. } => "",
+            StartLine::Response { reason, .. } => reason,
+        }
+    }
+
+    /// The top Via.
+    pub fn via(&self) -> &Via {
+        &self.via
+    }
+
+    /// All Via values, the top one first.
+    pub fn vias(&self) -> impl Iterator<Item = &Via> {
+        std::iter::once(&self.via).chain(&self.lower_vias)
+    }
+
+    /// Notes in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4). Answers
+    /// built from this message carry the note.
+    pub fn received_from(&mut self, source: SocketAddr) {
+        self.via = self.via.stamped(source);
+    }
+
+    /// From.
+    pub fn from(&self) -> &NameAddr {
+        &self.from
+    }
+
+    /// To.
+    pub fn to(&self) -> &NameAddr {
+        &self.to
+    }
+
+    /// Call-ID.
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    /// `CSeq`.
+    pub fn cseq(&self) -> &CSeq {
+        &self.cseq
+    }
+
+    /// The Contact addresses in their order; empty for `Contact: *`.
+    ///
+    /// In a response an unreadable Contact counts as none: what it answers was ours, and a caller
+    /// that needs the contact finds it missing.
+    pub fn contacts(&self) -> &[NameAddr] {
+        &self.contacts
+    }
+
+    /// Whether Contact is `*`: a REGISTER that removes all bindings (RFC 3261 §10.2.2).
+    pub fn has_wildcard_contact(&self) -> bool {
+        self.head.values("Contact").any(|value| value == b"*")
+    }
+
+    /// The Route addresses in their order.
+    pub fn routes(&self) -> &[NameAddr] {
+        &self.routes
+    }
+
+    /// The Record-Route addresses in their order.
+    pub fn record_routes(&self) -> &[NameAddr] {
+        &self.record_routes
+    }
+
+    /// Max-Forwards, when it is there.
+    pub fn max_forwards(&self) -> Option<u8> {
+        self.max_forwards
+    }
+
+    /// The media type of the body without its parameters, in lower case: `application/sdp`.
+    pub fn content_type(&self) -> Option<String> {
+        let value = self.header("Content-Type")?;
+        let media_type = value.split(';').next().unwrap_or_default();
+        Some(
+            media_type
+                .split('/')
+                .map(trim)
+                .collect::<Vec<_>>()
+                .join("/")
+                .to_ascii_lowercase(),
+        )
+    }
+
+    /// The body, as long as Content-Length says.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// All header fields in their order, as name and value; folding is undone, nothing else.
+    pub fn headers(&self) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+        self.head.fields.iter().map(|field| {
+            let name = String::from_utf8_lossy(field.name.of(&self.head.bytes));
+            (name, field.value.of(&self.head.bytes))
+        })
+    }
+
+    /// The values of a header field by its long name, whichever name it came by; bytes that are
+    /// not UTF-8 are replaced.
+    pub fn header_values<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
+        self.head.values(name).map(String::from_utf8_lossy)
+    }
+
+    /// The first value of a header field by its long name.
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.head.values(name).next().map(String::from_utf8_lossy)
+    }
+
+    /// The first value of a header field by its long name, byte for byte.
+    pub fn raw_header(&self, name: &str) -> Option<Bytes> {
+        self.head
+            .values(name)
+            .next()
+            .map(|value| self.head.bytes.slice_ref(value))
+    }
+
+    /// The members of a comma-separated header field over all its lines, such as Require.
+    pub fn header_list(&self, name: &str) -> Vec<String> {
+        let mut members = Vec::new();
+        for value in self.header_values(name) {
+            let parts = split(&value, ',').unwrap_or_else(|| vec![&value]);
+            members.extend(
+                parts
+                    .into_iter()
+                    .map(trim)
+                    .filter(|part| !part.is_empty())
+                    .map(ToOwned::to_owned),
+            );
+        }
+        members
+    }
+}
+
+fn read_message(head: &Head, rest: &[u8]) -> Result<Message, Problem> {
+    let start = read_start_line(head.start_line.of(&head.bytes))?;
+    let is_request = matches!(start, StartLine::Request { .. });
+    let mut vias = Vec::new();
+    for value in head.values("Via") {
+        vias.extend(Via::parse_list(&text(value)).ok_or(field("Via"))?);
+    }
+    let mut vias = vias.into_iter();
+    let via = vias.next().ok_or(field("Via"))?;
+    let from = read_address(head, "From")?;
+    let to = read_address(head, "To")?;
+    let call_id = text(single(head, "Call-ID")?).into_owned();
+    if call_id.is_empty() || call_id.contains([' ', '\t']) {
+        return Err(field("Call-ID"));
+    }
+    let cseq = CSeq::parse(&text(single(head, "CSeq")?)).ok_or(field("CSeq"))?;
+    if let StartLine::Request { method, .. } = &start
+        && *method != cseq.method
+    {
+        return Err(field("CSeq"));
+    }
+    let body = read_body(head, rest)?;
+    let contacts = match read_addresses(head, "Contact") {
+        Err(_) if !is_request => Vec::new(),
+        read => read?,
+    };
+    let max_forwards = match read_max_forwards(head) {
+        Err(_) if !is_request => None,
+        read => read?,
+    };
+    if is_request && !head.values("Date").all(is_date) {
+        return Err(field("Date"));
+    }
+    Ok(Message {
+        start,
+        via,
+        lower_vias: vias.collect(),
+        from,
+        to,
+        call_id,
+        cseq,
+        contacts,
+        routes: read_addresses(head, "Route")?,
+        record_routes: read_addresses(head, "Record-Route")?,
+        max_forwards,
+        body,
+        head: head.clone(),
+    })
+}
+
+fn field(field: &'static str) -> Problem {
+    Problem::Field {
+        field,
+        address: None,
+    }
+}
+
+fn text(value: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(value)
+}
+
+/// `METHOD SP URI SP SIP/2.0`, or `SIP/2.0 SP status [SP reason]`, to the letter: RFC 3261 §7.1
+/// allows no other white space.
+fn read_start_line(line: &[u8]) -> Result<StartLine, Problem> {
+    let line = text(line);
+    if let Some(rest) = strip_version_prefix(&line) {
+        let (version, rest) = rest.split_once(' ').ok_or(Problem::StartLine)?;
+        if version != "2.0" {
+            return Err(Problem::Version);
+        }
+        let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+        let is_status = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());
+        let status = status
+            .parse()
+            .ok()
+            .filter(|status| (100..700).contains(status));
+        return match status {
+            Some(status) if is_status => Ok(StartLine::Response {
+                status,
+                reason: reason.to_owned(),
+            }),
+            _ => Err(Problem::StartLine),
+        };
+    }
+    let (method, rest) = line.split_once(' ').ok_or(Problem::StartLine)?;
+    let (uri, version) = rest.rsplit_once(' ').ok_or(Problem::StartLine)?;
+    if !is_token(method) {
+        return Err(Problem::StartLine);
+    }
+    match strip_version_prefix(version) {
+        Some("2.0") => {}
+        Some(other) if is_version(other) => return Err(Problem::Version),
+        _ => return Err(Problem::StartLine),
+    }
+    let uri = Uri::parse(uri)?;
+    // RFC 3261 §19.1.1, table 1: headers are not allowed in a Request-URI.
+    if uri.has_headers() {
+        return Err(Problem::RequestUri(UriError::Character));
+    }
+    Ok(StartLine::Request {
+        method: method.to_owned(),
+        uri,
+    })
+}
+
+fn strip_version_prefix(text: &str) -> Option<&str> {
+    let (prefix, rest) = text.split_at_checked(4)?;
+    prefix.eq_ignore_ascii_case("SIP/").then_some(rest)
+}
+
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.')
+        .is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+}
+
+/// The value of a field that must be there once.
+fn single<'a>(head: &'a Head, name: &'static str) -> Result<&'a [u8], Problem> {
+    let mut values = head.values(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(field(name)),
+    }
+}
+
+fn read_address(head: &Head, name: &'static str) -> Result<NameAddr, Problem> {
+    NameAddr::parse(&text(single(head, name)?)).map_err(|error| Problem::Field {
+        field: name,
+        address: Some(error),
+    })
+}
+
+fn read_addresses(head: &Head, name: &'static str) -> Result<Vec<NameAddr>, Problem> {
+    let mut addresses = Vec::new();
+    for value in head.values(name).filter(|value| *value != b"*") {
+        let read = NameAddr::parse_list(&text(value)).map_err(|error| Problem::Field {
+            field: name,
+            address: Some(error),
+        })?;
+        addresses.extend(read);
+    }
+    Ok(addresses)
+}
+
+/// RFC 3261 §20.22: 0 to 255.
+fn read_max_forwards(head: &Head) -> Result<Option<u8>, Problem> {
+    if head.values("Max-Forwards").next().is_none() {
+        return Ok(None);
+    }
+    let value = text(single(head, "Max-Forwards")?);
+    let is_number = value.bytes().all(|b| b.is_ascii_digit());
+    value
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .map(Some)
+        .ok_or(field("Max-Forwards"))
+}
+
+/// RFC 3261 §20.17: the time zone of a SIP date is GMT and no other.
+fn is_date(value: &[u8]) -> bool {
+    value.ends_with(b" GMT")
+}
+
+fn read_body(head: &Head, rest: &[u8]) -> Result<Bytes, Problem> {
+    let length = match head.content_length() {
+        Ok(Some(length)) => length,
+        Ok(None) => rest.len(),
+        Err(LengthError) => return Err(field("Content-Length")),
+    };
+    if length > MAX_BODY {
+        return Err(Problem::BodyTooLong);
+    }
+    rest.get(..length)
+        .map(Bytes::copy_from_slice)
+        .ok_or(Problem::Length)
+}
+
+fn status_of(problem: &Problem) -> u16 {
+    match problem {
+        Problem::Version => 505,
+        // RFC 3261 §21.5.7: 513 is for what is too long to be processed, §21.4.11: 413 for a body.
+        Problem::Head(HeadError::TooLong | HeadError::TooManyFields) => 513,
+        Problem::BodyTooLong => 413,
+        Problem::Empty
+        | Problem::Head(HeadError::Endless | HeadError::Field | HeadError::BareCr)
+        | Problem::StartLine
+        | Problem::RequestUri(_)
+        | Problem::Field { .. }
+        | Problem::Length => 400,
+    }
+}
+
+fn refuse(head: &Head, problem: Problem) -> Unreadable {
+    let status = status_of(&problem);
+    Unreadable {
+        status,
+        problem,
+        request: remains(head).map(Box::new),
+    }
+}
+
+fn remains(head: &Head) -> Option<Remains> {
+    let start = text(head.start_line.of(&head.bytes));
+    let method = start.split(' ').next().unwrap_or_default();
+    // A response is never answered, nor is an ACK (RFC 3261 §8.2.1, §17.2.1).
+    if !is_token(method) || method == "ACK" {
+        return None;
+    }
+    let vias: Vec<Via> = head
+        .values("Via")
+        .flat_map(|value| {
+            let value = text(value);
+            Via::parse_list(&value).unwrap_or_else(|| Via::salvage(&value).into_iter().collect())
+        })
+        .collect();
+    if vias.is_empty() {
+        return None;
+    }
+    let first = |name| {
+        head.values(name)
+            .next()
+            .map(|value| head.bytes.slice_ref(value))
+    };
+    Some(Remains {
+        method: method.to_owned(),
+        vias,
+        from: first("From"),
+        to: first("To"),
+        call_id: first("Call-ID"),
+        cseq: first("CSeq"),
+    })
+}
