@@ -10,6 +10,7 @@ pub mod account;
 pub mod call;
 pub mod call_plan;
 pub mod cause;
+pub mod cdr;
 pub mod destination;
 pub mod e164;
 pub mod fault;

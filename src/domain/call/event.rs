@@ -3,11 +3,16 @@
 use super::{LegNumber, PlayNumber, RecordingNumber};
 use crate::cause::Cause;
 use crate::ids::{AccountId, CallId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// How a call came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A caller dialled a service number.
     Inbound,
