@@ -3,12 +3,9 @@
 //! Whoever asks has checked already that the asker may see the account: the store's scope does.
 
 use actix::{Message, Recipient};
-use chrono::{DateTime, Utc};
-use strowger_domain::call::{LegNumber, Origin};
 use strowger_domain::cause::Cause;
-use strowger_domain::ids::{
-    AccountId, CallId, InstanceId, LegId, RecordingId, ScheduledCallId, ServiceId,
-};
+use strowger_domain::cdr::CallRecord;
+use strowger_domain::ids::{AccountId, CallId, InstanceId, ServiceId};
 
 /// The living platform as its askers see it: where each question goes.
 #[derive(Clone)]
@@ -36,7 +33,7 @@ pub struct Unavailable;
 
 impl Platform {
     /// The live calls of an account, the oldest first.
-    pub async fn live_calls(&self, account: AccountId) -> Result<Vec<LiveCall>, Unavailable> {
+    pub async fn live_calls(&self, account: AccountId) -> Result<Vec<CallRecord>, Unavailable> {
         ask(&self.live_calls, LiveCalls { account }).await
     }
 
@@ -45,7 +42,7 @@ impl Platform {
         &self,
         account: AccountId,
         call: CallId,
-    ) -> Result<Option<LiveCall>, Unavailable> {
+    ) -> Result<Option<Box<CallRecord>>, Unavailable> {
         ask(&self.find_call, FindCall { account, call }).await
     }
 
@@ -109,7 +106,7 @@ where
 
 /// Which calls of this account (not of its descendants) are live?
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Vec<LiveCall>")]
+#[rtype(result = "Vec<CallRecord>")]
 pub struct LiveCalls {
     /// Whose.
     pub account: AccountId,
@@ -117,7 +114,7 @@ pub struct LiveCalls {
 
 /// How does this call stand?
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Option<LiveCall>")]
+#[rtype(result = "Option<Box<CallRecord>>")]
 pub struct FindCall {
     /// Whose.
     pub account: AccountId,
@@ -215,88 +212,4 @@ pub struct Observed {
     pub media_ports: u64,
     /// Actors that were restored since the start.
     pub restarts: u64,
-}
-
-/// A live call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LiveCall {
-    /// Its name.
-    pub id: CallId,
-    /// Who owns it.
-    pub account: AccountId,
-    /// How it came to be.
-    pub origin: Origin,
-    /// The service number that it runs on; an outbound service has none.
-    pub service_number: Option<String>,
-    /// The A-party's number or address; `None` when withheld.
-    pub calling: Option<String>,
-    /// The dialled number or address.
-    pub called: String,
-    /// How far it is.
-    pub state: LiveState,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
-    /// When its A-party was answered, or answered.
-    pub answered_at: Option<DateTime<Utc>>,
-    /// The scheduled call that it carries out.
-    pub scheduled_call: Option<ScheduledCallId>,
-    /// The application instance that drives it.
-    pub instance: Option<InstanceId>,
-    /// Its legs so far, the A-party's first.
-    pub legs: Vec<LiveLeg>,
-    /// The nodes or actions that it reached.
-    pub steps: Vec<LiveStep>,
-    /// What its driver put on record: name and value.
-    pub annotations: Vec<(String, String)>,
-    /// Its finished recordings.
-    pub recordings: Vec<RecordingId>,
-}
-
-/// How far a live call is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LiveState {
-    /// The first party is being dialled; nothing rings yet.
-    Dialling,
-    /// It rings.
-    Ringing,
-    /// The A-party is connected.
-    InProgress,
-}
-
-/// A leg of a live call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveLeg {
-    /// Its name.
-    pub id: LegId,
-    /// Its place in the call.
-    pub number: LegNumber,
-    /// We dialled it.
-    pub outgoing: bool,
-    /// The far party's number or address.
-    pub address: String,
-    /// The number presented to it, or by it.
-    pub presentation: Option<String>,
-    /// When it was dialled, or arrived.
-    pub started_at: DateTime<Utc>,
-    /// When it began to ring.
-    pub ringing_at: Option<DateTime<Utc>>,
-    /// When it was answered.
-    pub answered_at: Option<DateTime<Utc>>,
-    /// When it was cleared, and why.
-    pub ended: Option<(DateTime<Utc>, Cause, Option<u16>)>,
-    /// The codec in use (`PCMA`).
-    pub codec: Option<String>,
-}
-
-/// A node or an action that a call reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveStep {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Node id or action index.
-    pub node: String,
-    /// Its type.
-    pub kind: String,
-    /// The branch by which the one before was left.
-    pub branch: String,
 }
