@@ -4,5 +4,6 @@ pub mod accounts;
 pub mod config;
 pub mod events;
 pub mod net;
+pub mod store;
 pub mod supervise;
 pub mod telemetry;

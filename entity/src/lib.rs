@@ -1,1 +1,24 @@
 //! The tables of the database, one file each.
+//!
+//! Enums are kept as their snake_case names, identifiers as bare UUIDs, times in UTC. What they
+//! mean stands in `strowger-domain`; only `store/` names this crate.
+
+pub mod accounts;
+pub mod audio;
+pub mod call_legs;
+pub mod call_plan_versions;
+pub mod call_plans;
+pub mod calls;
+pub mod events;
+pub mod idempotency_keys;
+pub mod instances;
+pub mod numbers;
+pub mod recordings;
+pub mod refresh_tokens;
+pub mod routes;
+pub mod scheduled_calls;
+pub mod services;
+pub mod sessions;
+pub mod signing_keys;
+pub mod trunks;
+pub mod users;

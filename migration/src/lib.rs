@@ -1,1 +1,46 @@
 //! The history of the database, one step a file.
+//!
+//! A step that has been released is frozen: a change of the schema is a new step. Each step runs on
+//! SQLite and on PostgreSQL, upwards and downwards.
+
+mod m20260101_000001_create_accounts;
+mod m20260101_000002_create_users;
+mod m20260101_000003_create_sessions;
+mod m20260101_000004_create_call_plans;
+mod m20260101_000005_create_numbers;
+mod m20260101_000006_create_trunks;
+mod m20260101_000007_create_audio;
+mod m20260101_000008_create_services;
+mod m20260101_000009_create_scheduled_calls;
+mod m20260101_000010_create_calls;
+mod m20260101_000011_create_recordings;
+mod m20260101_000012_create_events;
+mod m20260101_000013_create_signing_keys;
+mod m20260101_000014_create_idempotency_keys;
+
+use sea_orm_migration::prelude::*;
+
+/// Runs the steps that a database has not seen yet.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20260101_000001_create_accounts::Migration),
+            Box::new(m20260101_000002_create_users::Migration),
+            Box::new(m20260101_000003_create_sessions::Migration),
+            Box::new(m20260101_000004_create_call_plans::Migration),
+            Box::new(m20260101_000005_create_numbers::Migration),
+            Box::new(m20260101_000006_create_trunks::Migration),
+            Box::new(m20260101_000007_create_audio::Migration),
+            Box::new(m20260101_000008_create_services::Migration),
+            Box::new(m20260101_000009_create_scheduled_calls::Migration),
+            Box::new(m20260101_000010_create_calls::Migration),
+            Box::new(m20260101_000011_create_recordings::Migration),
+            Box::new(m20260101_000012_create_events::Migration),
+            Box::new(m20260101_000013_create_signing_keys::Migration),
+            Box::new(m20260101_000014_create_idempotency_keys::Migration),
+        ]
+    }
+}

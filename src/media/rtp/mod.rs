@@ -1,9 +1,7 @@
 //! RTP and RTCP on the wire, and what is measured on them.
 
-pub mod jitter_buffer;
 mod packet;
-pub mod quality;
-pub mod rtcp;
+mod quality;
 
 pub use packet::{Header, MAX_PACKET, Malformed, Packet};
 pub use quality::Statistics;

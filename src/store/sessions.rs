@@ -1,0 +1,225 @@
+//! Sign-ins. A session is a family of refresh tokens: each is used once, for the next one. One
+//! that comes a second time was stolen, or its successor was: the whole family is revoked.
+
+use super::{Store, StoreError, utc};
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use strowger_domain::ids::{SessionId, UserId};
+use strowger_entity::{refresh_tokens, sessions};
+
+/// A session to be made, with its first refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its name.
+    pub id: SessionId,
+    /// Who signed in.
+    pub user: UserId,
+    /// The hash of the first refresh token's secret.
+    pub token_hash: String,
+    /// Now.
+    pub created_at: DateTime<Utc>,
+    /// When the whole family ends, however often it is refreshed.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A living session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// Who signed in.
+    pub user: UserId,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// One use of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The hash of the token that was presented.
+    pub presented: String,
+    /// The hash of its successor.
+    pub next: String,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// When the successor ends.
+    pub next_expires_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Makes a session with its first refresh token.
+    pub async fn create_session(&self, session: NewSession) -> Result<Session, StoreError> {
+        let transaction = self.begin().await?;
+        let created_at = utc(session.created_at);
+        let expires_at = utc(session.expires_at);
+        sessions::Entity::insert(sessions::ActiveModel {
+            id: Set(session.id.uuid()),
+            user_id: Set(session.user.uuid()),
+            created_at: Set(created_at),
+            expires_at: Set(expires_at),
+            revoked_at: Set(None),
+            revoked_because: Set(None),
+        })
+        .exec_without_returning(&transaction)
+        .await?;
+        let issue = Issue {
+            hash: session.token_hash,
+            session: session.id,
+            issued_at: created_at,
+            expires_at,
+        };
+        issue.insert(&transaction).await?;
+        transaction.commit().await?;
+        Ok(Session {
+            id: session.id,
+            user: session.user,
+            created_at,
+            expires_at,
+        })
+    }
+
+    /// Exchanges a refresh token for its successor, once.
+    ///
+    /// # Errors
+    /// [`StoreError::TokenInvalid`] when it is unknown, expired or revoked, and
+    /// [`StoreError::TokenReused`] when it was exchanged before; then its family is revoked.
+    pub async fn rotate_session(&self, rotation: Rotation) -> Result<Session, StoreError> {
+        let now = utc(rotation.now);
+        let transaction = self.begin().await?;
+        let token = refresh_tokens::Entity::find_by_id(rotation.presented.clone())
+            .one(&transaction)
+            .await?
+            .ok_or(StoreError::TokenInvalid)?;
+        let session = sessions::Entity::find_by_id(token.session_id)
+            .one(&transaction)
+            .await?
+            .filter(|session| session.revoked_at.is_none() && session.expires_at > now)
+            .ok_or(StoreError::TokenInvalid)?;
+        // Two uses at the same time both read an unused token: the update decides which was first.
+        let first = refresh_tokens::Entity::update_many()
+            .filter(refresh_tokens::Column::TokenHash.eq(&rotation.presented))
+            .filter(refresh_tokens::Column::UsedAt.is_null())
+            .col_expr(refresh_tokens::Column::UsedAt, Expr::value(now))
+            .exec(&transaction)
+            .await?
+            .rows_affected
+            == 1;
+        let id = SessionId::from_uuid(session.id);
+        if !first {
+            revoke(&transaction, id, "reuse", now).await?;
+            transaction.commit().await?;
+            return Err(StoreError::TokenReused);
+        }
+        if token.expires_at <= now {
+            return Err(StoreError::TokenInvalid);
+        }
+        let issue = Issue {
+            hash: rotation.next,
+            session: id,
+            issued_at: now,
+            expires_at: utc(rotation.next_expires_at).min(session.expires_at),
+        };
+        issue.insert(&transaction).await?;
+        transaction.commit().await?;
+        Ok(row(&session))
+    }
+
+    /// Ends a session: none of its refresh tokens is good any more. Ending it twice is no fault.
+    pub async fn revoke_session(
+        &self,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        revoke(&self.db, id, "signed_out", utc(now)).await
+    }
+
+    /// Ends every session of a user, as when its password changes or it is disabled.
+    pub async fn revoke_sessions_of(
+        &self,
+        user: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        sessions::Entity::update_many()
+            .filter(sessions::Column::UserId.eq(user.uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .col_expr(sessions::Column::RevokedAt, Expr::value(utc(now)))
+            .col_expr(
+                sessions::Column::RevokedBecause,
+                Expr::value("user_changed"),
+            )
+            .exec(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    /// A session that is neither revoked nor over.
+    pub async fn session(&self, id: SessionId, now: DateTime<Utc>) -> Result<Session, StoreError> {
+        sessions::Entity::find_by_id(id.uuid())
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::ExpiresAt.gt(utc(now)))
+            .one(&self.db)
+            .await?
+            .map(|session| row(&session))
+            .ok_or(StoreError::NotFound)
+    }
+
+    /// Forgets sessions that ended before this time, with their tokens.
+    pub async fn forget_sessions(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let gone = sessions::Entity::delete_many()
+            .filter(sessions::Column::ExpiresAt.lt(utc(before)))
+            .exec(&self.db)
+            .await?;
+        Ok(gone.rows_affected)
+    }
+}
+
+fn row(session: &sessions::Model) -> Session {
+    Session {
+        id: SessionId::from_uuid(session.id),
+        user: UserId::from_uuid(session.user_id),
+        created_at: session.created_at,
+        expires_at: session.expires_at,
+    }
+}
+
+struct Issue {
+    hash: String,
+    session: SessionId,
+    issued_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl Issue {
+    async fn insert(self, db: &impl ConnectionTrait) -> Result<(), StoreError> {
+        refresh_tokens::Entity::insert(refresh_tokens::ActiveModel {
+            token_hash: Set(self.hash),
+            session_id: Set(self.session.uuid()),
+            issued_at: Set(self.issued_at),
+            expires_at: Set(self.expires_at),
+            used_at: Set(None),
+        })
+        .exec_without_returning(db)
+        .await?;
+        Ok(())
+    }
+}
+
+async fn revoke(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    because: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sessions::Entity::update_many()
+        .filter(sessions::Column::Id.eq(id.uuid()))
+        .filter(sessions::Column::RevokedAt.is_null())
+        .col_expr(sessions::Column::RevokedAt, Expr::value(now))
+        .col_expr(sessions::Column::RevokedBecause, Expr::value(because))
+        .exec(db)
+        .await?;
+    Ok(())
+}
