@@ -16,6 +16,7 @@ pub mod music;
 pub mod player;
 pub mod recorder;
 pub mod rtp;
+pub mod sdp;
 pub mod session;
 pub mod tone;
 pub mod wav;

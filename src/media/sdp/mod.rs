@@ -1,0 +1,4 @@
+//! Session descriptions (RFC 8866) and their negotiation (RFC 3264).
+
+pub mod negotiate;
+pub mod session;
