@@ -1,6 +1,13 @@
 //! Which service number was dialled, whose it is, and which plan answers.
+//!
+//! The directory is built from rows and swapped whole, so that a lookup is neither a message nor a
+//! query and never sees half of a change.
 
+use crate::account::{AccountPath, AccountTree};
+use crate::e164::{Country, E164};
+use crate::ids::{AccountId, NumberId, PlanId};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 /// Whether a service number takes calls.
@@ -27,4 +34,245 @@ pub enum NumberStatus {
     Parked,
     /// It was taken out of service: callers are refused.
     Suspended,
+}
+
+/// The published version of a plan that answers a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ActivePlan {
+    /// The plan.
+    pub plan: PlanId,
+    /// Its published version.
+    pub version: u32,
+}
+
+/// A service number as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its identifier.
+    pub id: NumberId,
+    /// The number.
+    pub number: E164,
+    /// Its owner.
+    pub account: AccountId,
+    /// Whether it takes calls.
+    pub status: NumberStatus,
+    /// Its active plan.
+    pub plan: Option<ActivePlan>,
+}
+
+/// A service number with its owner's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its identifier.
+    pub id: NumberId,
+    /// The number.
+    pub number: E164,
+    /// Its owner, from the root.
+    pub path: AccountPath,
+    /// The owner and all above it are active.
+    pub account_is_active: bool,
+    /// Whether it takes calls.
+    pub status: NumberStatus,
+    /// Its active plan.
+    pub plan: Option<ActivePlan>,
+}
+
+/// A row that is not in the directory, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryProblem {
+    /// Its owner is not in the account tree.
+    #[error("number {0} belongs to no account of the tree")]
+    NoOwner(NumberId),
+    /// Another row has the same number.
+    #[error("number {0} is there twice")]
+    Twice(NumberId),
+}
+
+/// Every service number.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    entries: HashMap<E164, Entry>,
+    country: &'static Country,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            country: Country::GB,
+        }
+    }
+}
+
+impl Directory {
+    /// The directory of these rows, and what could not be taken. National numbers are those of
+    /// `country`.
+    pub fn build(
+        rows: impl IntoIterator<Item = Row>,
+        tree: &AccountTree,
+        country: &'static Country,
+    ) -> (Self, Vec<DirectoryProblem>) {
+        let mut directory = Self {
+            entries: HashMap::new(),
+            country,
+        };
+        let mut problems = Vec::new();
+        for row in rows {
+            let Some(path) = tree.path(row.account) else {
+                problems.push(DirectoryProblem::NoOwner(row.id));
+                continue;
+            };
+            if directory.entries.contains_key(&row.number) {
+                problems.push(DirectoryProblem::Twice(row.id));
+                continue;
+            }
+            let entry = Entry {
+                id: row.id,
+                number: row.number.clone(),
+                path: path.clone(),
+                account_is_active: tree.is_active(row.account),
+                status: row.status,
+                plan: row.plan,
+            };
+            directory.entries.insert(row.number, entry);
+        }
+        (directory, problems)
+    }
+
+    /// The service number.
+    pub fn find(&self, number: &E164) -> Option<&Entry> {
+        self.entries.get(number)
+    }
+
+    /// The service number that the user part of a SIP URI names: `+44…`, `0044…`, `0…` or `44…`.
+    pub fn find_user(&self, user: &str) -> Option<&Entry> {
+        self.find(&E164::from_user(user, self.country).ok()?)
+    }
+
+    /// The service number, when that account or one below it owns it.
+    pub fn find_within(&self, number: &E164, account: AccountId) -> Option<&Entry> {
+        self.find(number)
+            .filter(|entry| entry.path.is_within(account))
+    }
+
+    /// Every service number, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The country of national numbers.
+    pub fn country(&self) -> &'static Country {
+        self.country
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Account, AccountKind, AccountStatus, Limits, Permissions};
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    fn account(n: u128) -> AccountId {
+        AccountId::from_uuid(Uuid::from_u128(n))
+    }
+
+    fn tree() -> AccountTree {
+        let row = |n, parent, kind, status| Account {
+            id: account(n),
+            parent,
+            kind,
+            name: String::new(),
+            reference: None,
+            status,
+            time_zone: chrono_tz::UTC,
+            permissions: Permissions::all(),
+            limits: Limits::default(),
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        let rows = [
+            row(1, None, AccountKind::Carrier, AccountStatus::Active),
+            row(
+                2,
+                Some(account(1)),
+                AccountKind::Customer,
+                AccountStatus::Active,
+            ),
+            row(
+                3,
+                Some(account(1)),
+                AccountKind::Customer,
+                AccountStatus::Disabled,
+            ),
+        ];
+        AccountTree::build(rows).0
+    }
+
+    fn row(n: u128, number: &str, owner: u128) -> Row {
+        Row {
+            id: NumberId::from_uuid(Uuid::from_u128(n)),
+            number: E164::parse(number).unwrap(),
+            account: account(owner),
+            status: NumberStatus::Active,
+            plan: None,
+        }
+    }
+
+    #[test]
+    fn a_number_is_found_however_the_carrier_sends_it() {
+        let rows = [row(1, "+441632960001", 2)];
+        let (directory, problems) = Directory::build(rows, &tree(), Country::GB);
+        assert_eq!(problems, []);
+        for user in [
+            "+441632960001",
+            "00441632960001",
+            "01632960001",
+            "441632960001",
+        ] {
+            let entry = directory.find_user(user).unwrap();
+            assert_eq!(
+                (entry.path.account(), entry.account_is_active),
+                (account(2), true)
+            );
+        }
+        for user in ["+441632960002", "960001", "alice", "", "1632960001"] {
+            assert_eq!(directory.find_user(user), None, "{user}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_does_not_find_the_number() {
+        let rows = [row(1, "+441632960001", 2)];
+        let (directory, _) = Directory::build(rows, &tree(), Country::GB);
+        let number = E164::parse("+441632960001").unwrap();
+        assert!(directory.find_within(&number, account(1)).is_some());
+        assert!(directory.find_within(&number, account(2)).is_some());
+        assert!(directory.find_within(&number, account(3)).is_none());
+    }
+
+    #[test]
+    fn numbers_without_owner_and_doubles_are_left_out_and_named() {
+        let rows = [
+            row(1, "+441632960001", 2),
+            row(2, "+441632960001", 2),
+            row(3, "+441632960003", 9),
+            row(4, "+441632960004", 3),
+        ];
+        let (directory, problems) = Directory::build(rows, &tree(), Country::GB);
+        let id = |n| NumberId::from_uuid(Uuid::from_u128(n));
+        assert_eq!(
+            problems,
+            [
+                DirectoryProblem::Twice(id(2)),
+                DirectoryProblem::NoOwner(id(3))
+            ]
+        );
+        assert_eq!(directory.iter().count(), 2);
+        assert!(
+            !directory
+                .find_user("01632960004")
+                .unwrap()
+                .account_is_active
+        );
+    }
 }

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod calendar;
 pub mod call;
 pub mod call_plan;
 pub mod cause;
@@ -16,6 +17,7 @@ pub mod directory;
 pub mod e164;
 pub mod fault;
 pub mod ids;
+pub mod limits;
 pub mod route;
 pub mod schedule;
 pub mod timestamp;
