@@ -4,6 +4,7 @@
 pub mod address;
 pub mod command;
 pub mod config;
+pub mod digest;
 pub mod endpoint;
 pub mod event;
 pub mod flow;
