@@ -1,0 +1,48 @@
+import { useQuery } from "@tanstack/react-query";
+import { createContext, useContext } from "react";
+import type { Account, Me } from "./types";
+import { answer, api } from "./client";
+import { readAll } from "./pages";
+
+/** Who is signed in, and for which account the pages act: the own one or one below it. */
+export interface Acting {
+  me: Me;
+  account: Account;
+}
+
+export const ActingContext = createContext<Acting | undefined>(undefined);
+
+export function useActing(): Acting {
+  const acting = useContext(ActingContext);
+  if (acting === undefined) throw new Error("useActing needs the shell around it");
+  return acting;
+}
+
+export function useMe() {
+  return useQuery({
+    queryKey: ["me"],
+    queryFn: () => answer(api.GET("/v1/me")),
+    staleTime: 60_000,
+  });
+}
+
+export function useAccount(account: string | undefined) {
+  return useQuery({
+    queryKey: ["account", account],
+    queryFn: () =>
+      answer(api.GET("/v1/accounts/{account}", { params: { path: { account: account ?? "" } } })),
+    enabled: account !== undefined,
+  });
+}
+
+/** The token's own account and all below it. */
+export function useReachableAccounts() {
+  return useQuery({
+    queryKey: ["accounts"],
+    queryFn: () =>
+      readAll((cursor) =>
+        answer(api.GET("/v1/accounts", { params: { query: { limit: 200, cursor } } })),
+      ),
+    staleTime: 30_000,
+  });
+}

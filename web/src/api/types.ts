@@ -1,0 +1,17 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Account = Schemas["Account"];
+export type AccountKind = Account["kind"];
+export type Call = Schemas["Call"];
+export type CallPlan = Schemas["CallPlan"];
+export type Leg = Schemas["Leg"];
+export type Me = Schemas["Me"];
+export type NewAccount = Schemas["NewAccount"];
+export type NewScheduledCall = Schemas["NewScheduledCall"];
+export type NumberPatch = Schemas["NumberPatch"];
+export type Recording = Schemas["Recording"];
+export type ScheduledCall = Schemas["ScheduledCall"];
+export type ServiceNumber = Schemas["Number"];
+export type Tokens = Schemas["Tokens"];

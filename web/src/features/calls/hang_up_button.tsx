@@ -1,0 +1,26 @@
+import { useActing } from "../../api/acting";
+import type { Call } from "../../api/types";
+import { formatNumber } from "../../lib/format";
+import { Button } from "../../ui/button";
+import { useToast } from "../../ui/toast";
+import { useHangUp } from "./calls";
+
+export function HangUpButton({ call }: { call: Call }) {
+  const { account } = useActing();
+  const hangUp = useHangUp(account.id);
+  const toast = useToast();
+  return (
+    <Button
+      kind="danger"
+      busy={hangUp.isPending}
+      aria-label={`Hang up the call of ${formatNumber(call.calling ?? call.called ?? call.id)}`}
+      onClick={() =>
+        hangUp.mutate(call.id, {
+          onError: (error) => toast(`The call was not hung up. ${error.message}`, "bad"),
+        })
+      }
+    >
+      {hangUp.isPending ? "Hanging up…" : "Hang up"}
+    </Button>
+  );
+}

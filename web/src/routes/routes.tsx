@@ -1,0 +1,43 @@
+import { createBrowserRouter } from "react-router";
+import { AccountPage } from "../features/accounts/account_page";
+import { AccountList } from "../features/accounts/account_list";
+import { CallPage } from "../features/calls/call_page";
+import { LiveCallList } from "../features/calls/live_call_list";
+import { RecordList } from "../features/calls/record_list";
+import { HomePage } from "../features/home/home_page";
+import { NumberList } from "../features/numbers/number_list";
+import { ScheduledCallForm } from "../features/scheduled_calls/scheduled_call_form";
+import { ScheduledCallList } from "../features/scheduled_calls/scheduled_call_list";
+import { ScheduledCallPage } from "../features/scheduled_calls/scheduled_call_page";
+import { SignInPage } from "../features/session/sign_in_page";
+import { NotFound, OwnAccount, RouteFailure } from "./outcomes";
+import { Shell } from "./shell";
+
+export const router = createBrowserRouter([
+  {
+    errorElement: <RouteFailure />,
+    children: [
+      { path: "/sign-in", element: <SignInPage /> },
+      { path: "/", element: <OwnAccount /> },
+      {
+        path: "/accounts/:account",
+        element: <Shell />,
+        errorElement: <RouteFailure />,
+        children: [
+          { index: true, element: <HomePage /> },
+          { path: "tree", element: <AccountList /> },
+          { path: "tree/:selected", element: <AccountPage /> },
+          { path: "numbers", element: <NumberList /> },
+          { path: "scheduled-calls", element: <ScheduledCallList /> },
+          { path: "scheduled-calls/new", element: <ScheduledCallForm /> },
+          { path: "scheduled-calls/:scheduledCall", element: <ScheduledCallPage /> },
+          { path: "calls", element: <LiveCallList /> },
+          { path: "records", element: <RecordList /> },
+          { path: "records/:call", element: <CallPage /> },
+          { path: "*", element: <NotFound /> },
+        ],
+      },
+      { path: "*", element: <NotFound /> },
+    ],
+  },
+]);
