@@ -9,8 +9,11 @@
     reason = "signal processing moves between sample widths all the time"
 )]
 
+pub mod activity;
 pub mod codec;
 mod direction;
+pub mod dtmf;
+pub mod goertzel;
 pub mod mixer;
 pub mod music;
 pub mod player;

@@ -1,7 +1,9 @@
 //! RTP and RTCP on the wire, and what is measured on them.
 
+pub mod jitter_buffer;
 mod packet;
-mod quality;
+pub mod quality;
+pub mod rtcp;
 
 pub use packet::{Header, MAX_PACKET, Malformed, Packet};
 pub use quality::Statistics;

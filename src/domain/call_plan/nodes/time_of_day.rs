@@ -1,0 +1,123 @@
+//! **Time of day**: goes by day and time, for example by opening hours.
+//!
+//! The entries are tried in their order, and the first that matches is taken: the call leaves by
+//! the branch that the entry names. Several entries may name one branch. A range begins at `from`
+//! and ends before `to` (`24:00`: at the end of the day). Where `to` is not later than `from`, the
+//! range goes over midnight and belongs to the day on which it begins; where they are equal, it is
+//! 24 hours long. The time is that of the account's time zone, or of `time_zone`. Branches: those
+//! that the entries name, and `no_match`; all mandatory.
+
+use super::day::Weekday;
+use super::{Branch, Next, NodeType};
+use crate::call_plan::plan::Node;
+use crate::call_plan::run::Run;
+use crate::call_plan::setting::Setting;
+use crate::call_plan::validate::{Checker, Code};
+use chrono::{Datelike, Timelike};
+use serde::{Deserialize, Serialize};
+
+/// The most entries.
+const MOST_ENTRIES: usize = 20_000;
+
+const MINUTES_OF_A_DAY: u32 = 24 * 60;
+
+/// The properties of Time of day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeOfDay {
+    /// 1 to 20,000 entries; the first that matches counts.
+    pub entries: Vec<Entry>,
+    /// An IANA time zone; `null`: that of the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<Setting<String>>,
+}
+
+/// Days and a range of time on them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The branch that is taken.
+    pub branch: String,
+    /// The days on which the range begins; at least one.
+    pub days: Vec<Weekday>,
+    /// When it begins, `HH:MM`.
+    pub from: Setting<String>,
+    /// Before when it ends, `HH:MM` up to `24:00`.
+    pub to: Setting<String>,
+    /// `false`: it never matches.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl NodeType for TimeOfDay {
+    fn branches(&self) -> Vec<Branch> {
+        let mut branches = Vec::new();
+        for entry in &self.entries {
+            let branch = Branch::mandatory(entry.branch.clone());
+            if !branches.contains(&branch) {
+                branches.push(branch);
+            }
+        }
+        branches.push(Branch::mandatory("no_match"));
+        branches
+    }
+
+    fn check(&self, checker: &mut Checker<'_>) {
+        checker.list_length("entries", self.entries.len(), MOST_ENTRIES);
+        checker.time_zone("time_zone", self.time_zone.as_ref());
+        for (index, entry) in self.entries.iter().enumerate() {
+            checker.branch_name("entries", &entry.branch, "no_match");
+            if entry.days.is_empty() {
+                checker.error(
+                    Code::MissingProperty,
+                    "entries",
+                    format!("entry {} has no days", index + 1),
+                );
+            }
+            checker.parsed("entries", &entry.from, "a time of the form HH:MM", minute);
+            checker.parsed("entries", &entry.to, "a time of the form HH:MM", minute);
+        }
+    }
+
+    fn enter(&self, _here: &Node, run: &mut Run) -> Next {
+        let Some(now) = run.local_time(self.time_zone.as_ref()) else {
+            return Next::leave("no_match");
+        };
+        let today = Weekday::from(now.weekday());
+        let yesterday = Weekday::from(now.weekday().pred());
+        let time = now.hour() * 60 + now.minute();
+        let matching = self.entries.iter().find(|entry| {
+            let range = run
+                .parsed(&entry.from, minute)
+                .zip(run.parsed(&entry.to, minute));
+            entry.enabled
+                && range.is_some_and(|(from, to)| {
+                    let begun_today = entry.days.contains(&today);
+                    let begun_yesterday = entry.days.contains(&yesterday);
+                    if from < to {
+                        begun_today && (from..to).contains(&time)
+                    } else {
+                        (begun_today && time >= from) || (begun_yesterday && time < to)
+                    }
+                })
+        });
+        Next::Leave(matching.map_or_else(|| "no_match".to_owned(), |entry| entry.branch.clone()))
+    }
+}
+
+/// Minutes since midnight of `HH:MM`; `24:00` is the end of the day.
+fn minute(text: &str) -> Option<u32> {
+    let (hours, minutes) = text.trim().split_once(':')?;
+    let two_digits = |part: &str| {
+        (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| part.parse::<u32>().ok())
+            .flatten()
+    };
+    let minutes = two_digits(minutes).filter(|minutes| *minutes < 60)?;
+    let total = two_digits(hours)? * 60 + minutes;
+    (total <= MINUTES_OF_A_DAY).then_some(total)
+}
