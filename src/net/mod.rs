@@ -1,4 +1,6 @@
 //! The only sockets and the only clock.
 
 pub mod clock;
+pub mod media_engine;
+pub mod recording_writer;
 pub mod rtp_socket;
