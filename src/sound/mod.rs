@@ -1,0 +1,5 @@
+//! From what a driver asks to be heard to samples that a leg can play.
+
+pub mod library;
+pub mod media_files;
+pub mod speech;
