@@ -4,3 +4,5 @@ pub mod clock;
 pub mod media_engine;
 pub mod recording_writer;
 pub mod rtp_socket;
+pub mod sip_endpoint;
+pub mod sip_socket;

@@ -114,6 +114,7 @@ impl SipLeg {
 impl Drop for SipLeg {
     fn drop(&mut self) {
         self.end(500, Some(41));
+        self.endpoint.do_send(Forget(self.invite));
     }
 }
 
@@ -182,6 +183,11 @@ struct Adopt {
     owner: Recipient<SipFact>,
 }
 
+/// Nobody holds the leg any more: its events need not be kept for an owner to come.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Forget(InviteId);
+
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Connected(FromConnection);
@@ -192,13 +198,24 @@ struct Owner {
     recipient: Option<Recipient<SipFact>>,
     waiting: Vec<Event>,
     over: bool,
+    forgotten: bool,
 }
 
 impl Owner {
+    fn new(invite: InviteId) -> Self {
+        Self { invite, recipient: None, waiting: Vec::new(), over: false, forgotten: false }
+    }
+
+    /// Nothing more is to be told.
+    fn is_done(&self) -> bool {
+        self.over && (self.recipient.is_some() || self.forgotten)
+    }
+
     fn tell(&mut self, event: Event) {
         self.over |= event.is_terminal();
         match &self.recipient {
             Some(recipient) => recipient.do_send(SipFact { invite: self.invite, event }),
+            None if self.forgotten => {}
             None => self.waiting.push(event),
         }
     }
@@ -271,8 +288,7 @@ impl SipEndpoint {
         request: Box<IncomingInvite>,
         ctx: &mut Context<Self>,
     ) {
-        let owner = Owner { invite, recipient: None, waiting: Vec::new(), over: false };
-        self.owners.insert(invite, owner);
+        self.owners.insert(invite, Owner::new(invite));
         let leg = SipLeg { endpoint: ctx.address(), invite, over: false };
         // A full or dead platform drops the leg, which refuses the call.
         if let Err(error) = self.inbound.try_send(InboundInvite { leg, request }) {
@@ -283,10 +299,9 @@ impl SipEndpoint {
 
     fn tell(&mut self, event: Event) {
         let invite = event.invite();
-        let terminal = event.is_terminal();
         if let Some(owner) = self.owners.get_mut(&invite) {
             owner.tell(event);
-            if terminal && owner.recipient.is_some() {
+            if owner.is_done() {
                 self.owners.remove(&invite);
             }
         }
@@ -423,18 +438,26 @@ impl Handler<Adopt> for SipEndpoint {
     type Result = ();
 
     fn handle(&mut self, Adopt { invite, owner }: Adopt, _: &mut Self::Context) {
-        let entry = self.owners.entry(invite).or_insert_with(|| Owner {
-            invite,
-            recipient: None,
-            waiting: Vec::new(),
-            over: false,
-        });
+        let entry = self.owners.entry(invite).or_insert_with(|| Owner::new(invite));
         entry.recipient = Some(owner);
         for event in std::mem::take(&mut entry.waiting) {
             entry.tell(event);
         }
-        if entry.over {
+        if entry.is_done() {
             self.owners.remove(&invite);
+        }
+    }
+}
+
+impl Handler<Forget> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, Forget(invite): Forget, _: &mut Self::Context) {
+        if let Some(owner) = self.owners.get_mut(&invite) {
+            owner.forgotten = true;
+            if owner.is_done() {
+                self.owners.remove(&invite);
+            }
         }
     }
 }

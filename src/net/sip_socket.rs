@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use strowger_sip::flow::{Flow, Transport};
-use strowger_sip::framer::Framer;
+use strowger_sip::framer::{Frame, Framer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -21,6 +21,8 @@ const OUTGOING: usize = 256;
 /// A connection that is silent for this long is closed; phones keep theirs alive more often
 /// (RFC 5626 §4.4.1: at most 120 s).
 const IDLE: Duration = Duration::from_secs(300);
+/// How long a connection whose stream is broken waits for the refusal to be sent.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -144,18 +146,26 @@ async fn serve(
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let (mut reader, mut writer) = stream.into_split();
-    let mut framer = Framer::default();
+    let mut framer = Framer::new();
     let mut buffer = BytesMut::with_capacity(8 * 1024);
+    // Nothing behind a broken message can be read: its refusal is sent, then the connection ends.
+    let mut last_words = false;
     loop {
         tokio::select! {
+            () = tokio::time::sleep(LAST_WORDS), if last_words => return,
             message = outgoing.recv() => match message {
                 None => return,
-                Some(bytes) => if let Err(error) = writer.write_all(&bytes).await {
-                    tracing::debug!(remote = %flow.remote, %error, "connection lost");
-                    return;
-                },
+                Some(bytes) => {
+                    if let Err(error) = writer.write_all(&bytes).await {
+                        tracing::debug!(remote = %flow.remote, %error, "connection lost");
+                        return;
+                    }
+                    if last_words {
+                        return;
+                    }
+                }
             },
-            read = tokio::time::timeout(IDLE, reader.read_buf(&mut buffer)) => match read {
+            read = tokio::time::timeout(IDLE, reader.read_buf(&mut buffer)), if !last_words => match read {
                 Ok(Ok(0)) | Err(_) => return,
                 Ok(Err(error)) => {
                     tracing::debug!(remote = %flow.remote, %error, "connection lost");
@@ -164,19 +174,18 @@ async fn serve(
                 Ok(Ok(_)) => {
                     framer.push(&buffer);
                     buffer.clear();
-                    loop {
-                        match framer.next_message() {
-                            Ok(Some(message)) => tell(FromConnection::Message(flow, message)),
-                            Ok(None) => break,
-                            Err(error) => {
-                                tracing::info!(remote = %flow.remote, %error, "stream is not SIP");
+                    while let Some(frame) = framer.next_frame() {
+                        match frame {
+                            Frame::Message(bytes) => tell(FromConnection::Message(flow, bytes)),
+                            // RFC 5626 §4.4.1: a double CRLF is a ping, a single one its answer.
+                            Frame::Ping => if writer.write_all(b"\r\n").await.is_err() {
                                 return;
+                            },
+                            Frame::Last(bytes) => {
+                                tell(FromConnection::Message(flow, bytes));
+                                last_words = true;
                             }
                         }
-                    }
-                    // RFC 5626 §4.4.1: a double CRLF is a ping, answered by a single one.
-                    if framer.take_pings() > 0 && writer.write_all(b"\r\n").await.is_err() {
-                        return;
                     }
                 }
             },
