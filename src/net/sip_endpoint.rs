@@ -65,39 +65,63 @@ impl SipLeg {
 
     /// From now on events go to `owner`; those that came before come first.
     pub fn adopt(&self, owner: Recipient<SipFact>) {
-        self.endpoint.do_send(Adopt { invite: self.invite, owner });
+        self.endpoint.do_send(Adopt {
+            invite: self.invite,
+            owner,
+        });
     }
 
     /// Rings, or sends early media.
     pub fn provisional(&self, status: u16, body: Option<Bytes>) {
-        self.command(Command::Provisional { invite: self.invite, status, body });
+        self.command(Command::Provisional {
+            invite: self.invite,
+            status,
+            body,
+        });
     }
 
     /// Accepts the INVITE or re-INVITE that waits.
     pub fn accept(&self, body: Option<Bytes>) {
-        self.command(Command::Accept { invite: self.invite, body });
+        self.command(Command::Accept {
+            invite: self.invite,
+            body,
+        });
     }
 
     /// Refuses the re-INVITE or INVITE that waits.
     pub fn refuse(&self, status: u16, headers: Vec<(String, String)>) {
-        self.command(Command::Refuse { invite: self.invite, status, headers });
+        self.command(Command::Refuse {
+            invite: self.invite,
+            status,
+            headers,
+        });
     }
 
     /// Answers the offer in a 2xx.
     pub fn acknowledge(&self, body: Bytes) {
-        self.command(Command::Acknowledge { invite: self.invite, body });
+        self.command(Command::Acknowledge {
+            invite: self.invite,
+            body,
+        });
     }
 
     /// Asks the caller for credentials; the usage is over.
     pub fn challenge(mut self, realm: String) {
         self.over = true;
-        self.command(Command::Challenge { invite: self.invite, realm });
+        self.command(Command::Challenge {
+            invite: self.invite,
+            realm,
+        });
     }
 
     /// Ends the usage by CANCEL, BYE or refusal; its terminal event is still told.
     pub fn end(&mut self, status: u16, q850: Option<u8>) {
         if !std::mem::replace(&mut self.over, true) {
-            self.command(Command::End { invite: self.invite, status, q850 });
+            self.command(Command::End {
+                invite: self.invite,
+                status,
+                q850,
+            });
         }
     }
 
@@ -129,11 +153,12 @@ pub struct SipHandle {
 
 impl SipHandle {
     /// A handle; the sender of `current` follows the endpoint's lives.
-    pub fn new(
-        current: watch::Receiver<Addr<SipEndpoint>>,
-        local: std::net::SocketAddr,
-    ) -> Self {
-        Self { current, next: Arc::new(AtomicU64::new(0)), local }
+    pub fn new(current: watch::Receiver<Addr<SipEndpoint>>, local: std::net::SocketAddr) -> Self {
+        Self {
+            current,
+            next: Arc::new(AtomicU64::new(0)),
+            local,
+        }
     }
 
     /// The endpoint.
@@ -143,7 +168,11 @@ impl SipHandle {
 
     /// The flow to a peer.
     pub fn flow(&self, transport: Transport, remote: std::net::SocketAddr) -> Flow {
-        Flow { transport, local: self.local, remote }
+        Flow {
+            transport,
+            local: self.local,
+            remote,
+        }
     }
 
     /// Starts a call; `invite.invite` is filled in here.
@@ -153,7 +182,11 @@ impl SipHandle {
         invite.invite = id;
         endpoint.do_send(Adopt { invite: id, owner });
         endpoint.do_send(Perform(Command::Invite(Box::new(invite))));
-        SipLeg { endpoint, invite: id, over: false }
+        SipLeg {
+            endpoint,
+            invite: id,
+            over: false,
+        }
     }
 }
 
@@ -203,7 +236,13 @@ struct Owner {
 
 impl Owner {
     fn new(invite: InviteId) -> Self {
-        Self { invite, recipient: None, waiting: Vec::new(), over: false, forgotten: false }
+        Self {
+            invite,
+            recipient: None,
+            waiting: Vec::new(),
+            over: false,
+            forgotten: false,
+        }
     }
 
     /// Nothing more is to be told.
@@ -214,7 +253,10 @@ impl Owner {
     fn tell(&mut self, event: Event) {
         self.over |= event.is_terminal();
         match &self.recipient {
-            Some(recipient) => recipient.do_send(SipFact { invite: self.invite, event }),
+            Some(recipient) => recipient.do_send(SipFact {
+                invite: self.invite,
+                event,
+            }),
             None if self.forgotten => {}
             None => self.waiting.push(event),
         }
@@ -282,14 +324,13 @@ impl SipEndpoint {
         self.arm(ctx);
     }
 
-    fn invited(
-        &mut self,
-        invite: InviteId,
-        request: Box<IncomingInvite>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn invited(&mut self, invite: InviteId, request: Box<IncomingInvite>, ctx: &mut Context<Self>) {
         self.owners.insert(invite, Owner::new(invite));
-        let leg = SipLeg { endpoint: ctx.address(), invite, over: false };
+        let leg = SipLeg {
+            endpoint: ctx.address(),
+            invite,
+            over: false,
+        };
         // A full or dead platform drops the leg, which refuses the call.
         if let Err(error) = self.inbound.try_send(InboundInvite { leg, request }) {
             metrics::counter!(telemetry::CALLS_REFUSED, "reason" => "overload").increment(1);
@@ -330,7 +371,9 @@ impl SipEndpoint {
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        let Some(deadline) = self.machine.deadline() else { return };
+        let Some(deadline) = self.machine.deadline() else {
+            return;
+        };
         if let Some((at, handle)) = &self.armed {
             // A timer that fires too early does no harm and arms the right one.
             if *at <= deadline {
@@ -352,10 +395,13 @@ impl Actor for SipEndpoint {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let sockets = self.sockets.clone();
-        ctx.add_stream(stream::unfold((sockets, Vec::new()), |(sockets, mut buffer)| async {
-            let batch = sockets.receive(&mut buffer).await;
-            Some((batch, (sockets, buffer)))
-        }));
+        ctx.add_stream(stream::unfold(
+            (sockets, Vec::new()),
+            |(sockets, mut buffer)| async {
+                let batch = sockets.receive(&mut buffer).await;
+                Some((batch, (sockets, buffer)))
+            },
+        ));
         let listener = Arc::clone(&self.sockets.tcp);
         ctx.add_stream(stream::unfold(listener, |listener| async {
             let accepted = listener.accept().await;
@@ -369,18 +415,20 @@ impl Actor for SipEndpoint {
 }
 
 impl StreamHandler<std::io::Result<Vec<(Flow, Bytes)>>> for SipEndpoint {
-    fn handle(
-        &mut self,
-        batch: std::io::Result<Vec<(Flow, Bytes)>>,
-        ctx: &mut Self::Context,
-    ) {
+    fn handle(&mut self, batch: std::io::Result<Vec<(Flow, Bytes)>>, ctx: &mut Self::Context) {
         match batch {
             Err(error) => tracing::warn!(%error, "SIP socket"),
             Ok(batch) => {
                 metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "UDP")
                     .increment(batch.len() as u64);
                 for (flow, bytes) in batch {
-                    self.input(Input::Message { flow, bytes: &bytes }, ctx);
+                    self.input(
+                        Input::Message {
+                            flow,
+                            bytes: &bytes,
+                        },
+                        ctx,
+                    );
                 }
             }
         }
@@ -399,11 +447,15 @@ impl StreamHandler<std::io::Result<(TcpStream, std::net::SocketAddr)>> for SipEn
                 tracing::warn!("a connection was refused: there are too many");
             }
             Ok((stream, remote)) => {
-                let flow =
-                    Flow { transport: Transport::Tcp, local: self.sockets.local, remote };
+                let flow = Flow {
+                    transport: Transport::Tcp,
+                    local: self.sockets.local,
+                    remote,
+                };
                 let address = ctx.address();
                 let tell = move |news| address.do_send(Connected(news));
-                self.connections.insert(flow, Connection::accepted(stream, flow, tell));
+                self.connections
+                    .insert(flow, Connection::accepted(stream, flow, tell));
             }
         }
     }
@@ -416,7 +468,13 @@ impl Handler<Connected> for SipEndpoint {
         match news {
             FromConnection::Message(flow, bytes) => {
                 metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "TCP").increment(1);
-                self.input(Input::Message { flow, bytes: &bytes }, ctx);
+                self.input(
+                    Input::Message {
+                        flow,
+                        bytes: &bytes,
+                    },
+                    ctx,
+                );
             }
             FromConnection::Closed(flow) => {
                 self.connections.remove(&flow);
@@ -438,7 +496,10 @@ impl Handler<Adopt> for SipEndpoint {
     type Result = ();
 
     fn handle(&mut self, Adopt { invite, owner }: Adopt, _: &mut Self::Context) {
-        let entry = self.owners.entry(invite).or_insert_with(|| Owner::new(invite));
+        let entry = self
+            .owners
+            .entry(invite)
+            .or_insert_with(|| Owner::new(invite));
         entry.recipient = Some(owner);
         for event in std::mem::take(&mut entry.waiting) {
             entry.tell(event);

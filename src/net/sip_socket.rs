@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use strowger_sip::flow::{Flow, Transport};
-use strowger_sip::framer::{Frame, Framer};
+use strowger_sip::reader::{Frame, Framer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -45,7 +45,13 @@ impl SipSockets {
             let udp = bind_udp(address)?;
             let local = udp.local_addr()?;
             match TcpListener::bind(local).await {
-                Ok(tcp) => return Ok(Self { udp: Arc::new(udp), tcp: Arc::new(tcp), local }),
+                Ok(tcp) => {
+                    return Ok(Self {
+                        udp: Arc::new(udp),
+                        tcp: Arc::new(tcp),
+                        local,
+                    });
+                }
                 Err(error) if address.port() == 0 => last = error,
                 Err(error) => return Err(error),
             }
@@ -62,7 +68,11 @@ impl SipSockets {
             while batch.len() < BATCH {
                 match self.udp.try_recv_from(buffer) {
                     Ok((length, remote)) => {
-                        let flow = Flow { transport: Transport::Udp, local: self.local, remote };
+                        let flow = Flow {
+                            transport: Transport::Udp,
+                            local: self.local,
+                            remote,
+                        };
                         let bytes = buffer.get(..length).unwrap_or_default();
                         batch.push((flow, Bytes::copy_from_slice(bytes)));
                     }
