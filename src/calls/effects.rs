@@ -1,0 +1,260 @@
+//! The one place where a driver touches the world.
+
+use actix::prelude::*;
+use strowger_domain::call::{
+    Dial, Effect, Event, LegNumber, PlayNumber, QueueEntry, Recording, Sound,
+};
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::{Ending, Fact};
+use strowger_domain::ids::RecordingId;
+use strowger_media::recorder::{Layout, Settings};
+use strowger_media::session::Command;
+
+use super::call::{Call, OngoingRecording, Waiting};
+use crate::conferences::messages::{EnterRoom, MemberId};
+use crate::net::clock;
+use crate::net::media_engine::Record;
+use crate::queues::messages::EnterQueue;
+use crate::sound::library::SoundError;
+
+impl Call {
+    /// Carries out one effect. What comes of it at once is queued for the driver.
+    pub(super) fn apply(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Answer => self.answer(),
+            Effect::Play { leg, play, sounds, repeat } => self.play(leg, play, sounds, repeat, ctx),
+            Effect::StopPlay { leg } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.play_turn += 1;
+                    leg.media.command(Command::StopPlay);
+                }
+            }
+            Effect::Dial(dial) => self.dial_for_driver(*dial, ctx),
+            Effect::HangUp { leg, cause } => self.clear_leg(leg, cause, ctx),
+            Effect::Bridge { a, b } => self.bridge(a, b),
+            Effect::Unbridge { leg } => self.unbridge(leg),
+            Effect::StartRecording(recording) => self.record(&recording),
+            Effect::StopRecording { recording } => {
+                if let Some(ongoing) = self.recordings.get(&recording)
+                    && let Some(leg) = self.legs.get(&ongoing.leg)
+                {
+                    leg.media.stop_recording(recording.0);
+                }
+            }
+            Effect::JoinConference(entry) => self.join(entry, ctx),
+            Effect::LeaveConference { leg } => {
+                self.rooms.remove(&leg);
+                if let Some(leg) = self.legs.get(&leg) {
+                    leg.media.leave();
+                }
+            }
+            Effect::JoinQueue(entry) => self.join_queue(entry, ctx),
+            Effect::AnswerOffer { refused } => {
+                if let Some(place) = self.queue.as_ref().and_then(|queue| queue.place.as_ref()) {
+                    place.answer_offer(refused);
+                }
+            }
+            Effect::LeaveQueue => self.queue = None,
+            Effect::Step { node, kind, branch } => {
+                let data = serde_json::json!({ "node": node, "kind": kind, "branch": branch });
+                self.note(Fact::Step { node, kind, branch });
+                self.emit("call.step", None, data);
+            }
+            Effect::Annotate { name, value } => {
+                self.note(Fact::Annotated { name, value });
+            }
+            Effect::End { cause } => {
+                let status = self.legs.get(&LegNumber::A).and_then(|leg| {
+                    (!leg.answered && !leg.outgoing).then(|| cause.sip_status())
+                });
+                self.end(Ending { cause, sip_status: status }, ctx);
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        let Some(leg) = self.legs.get_mut(&LegNumber::A) else { return };
+        if leg.answered || leg.outgoing {
+            return;
+        }
+        leg.answered = true;
+        leg.accept_invite();
+        self.note_answered(LegNumber::A);
+    }
+
+    fn play(
+        &mut self,
+        number: LegNumber,
+        play: PlayNumber,
+        sounds: Vec<Sound>,
+        repeat: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(leg) = self.legs.get_mut(&number) else { return };
+        if !leg.answered {
+            // The far end makes its own ringing; only what must be heard to its end is a fault.
+            if !repeat {
+                let failure = Some("the leg is not answered".to_owned());
+                self.events.push_back(Event::Played { leg: number, play, failure });
+            }
+            return;
+        }
+        leg.play_turn += 1;
+        let turn = leg.play_turn;
+        if let Some(sounds) = self.tools.sounds.resolve_now(&sounds) {
+            leg.media.command(Command::Play { play: play.0, sounds, repeat });
+            return;
+        }
+        leg.media.command(Command::StopPlay);
+        let library = self.tools.sounds.clone();
+        let account = self.path.account();
+        let resolved = async move { library.resolve(account, sounds).await };
+        ctx.spawn(resolved.into_actor(self).map(move |sounds, call, ctx| {
+            call.resolved(number, play, turn, sounds, repeat, ctx);
+        }));
+    }
+
+    fn resolved(
+        &mut self,
+        number: LegNumber,
+        play: PlayNumber,
+        turn: u32,
+        sounds: Result<Vec<strowger_media::player::Sound>, SoundError>,
+        repeat: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(leg) = self.legs.get(&number) else { return };
+        if leg.play_turn != turn {
+            return;
+        }
+        match sounds {
+            Ok(sounds) => leg.media.command(Command::Play { play: play.0, sounds, repeat }),
+            Err(error) => {
+                tracing::warn!(call.id = %self.id, %error, "a sound can't be played");
+                let failure = Some(error.to_string());
+                self.tell(Event::Played { leg: number, play, failure }, ctx);
+            }
+        }
+    }
+
+    fn dial_for_driver(&mut self, dial: Dial, ctx: &mut Context<Self>) {
+        let presentation = dial.presentation.or_else(|| self.presentation.clone());
+        let network = self.network.clone();
+        let (leg, ring) = (dial.leg, dial.ring);
+        let tried =
+            self.dial(leg, dial.destination, ring, presentation, network, dial.early_media, ctx);
+        if let Err(cause) = tried {
+            self.note(Fact::LegEnded(leg, Ending { cause, sip_status: None }));
+            self.events.push_back(Event::DialFailed { leg, cause, status: None });
+        }
+    }
+
+    fn bridge(&mut self, a: LegNumber, b: LegNumber) {
+        if let (Some(one), Some(other)) = (self.legs.get(&a), self.legs.get(&b)) {
+            one.media.command(Command::StopPlay);
+            other.media.command(Command::StopPlay);
+            one.media.bridge(&other.media);
+            self.bridges.insert(a, b);
+            self.bridges.insert(b, a);
+            for number in [a, b] {
+                if let Some(leg) = self.legs.get_mut(&number) {
+                    leg.play_turn += 1;
+                }
+            }
+        }
+    }
+
+    fn unbridge(&mut self, number: LegNumber) {
+        if let Some(leg) = self.legs.get(&number) {
+            leg.media.unbridge();
+        }
+        if let Some(other) = self.bridges.remove(&number) {
+            self.bridges.remove(&other);
+        }
+    }
+
+    fn record(&mut self, wanted: &Recording) {
+        let refuse = |why: &str| Event::Recorded {
+            recording: wanted.recording,
+            file: String::new(),
+            duration: std::time::Duration::ZERO,
+            contains_sound: false,
+            failure: Some(why.to_owned()),
+        };
+        if wanted.keep && !self.permissions.recording {
+            self.events.push_back(refuse("the account may not record calls"));
+            return;
+        }
+        let (Some(leg), false) =
+            (self.legs.get(&wanted.a), self.recordings.contains_key(&wanted.recording))
+        else {
+            self.events.push_back(refuse("there is no such leg"));
+            return;
+        };
+        let with = wanted.b.and_then(|b| self.legs.get(&b)).map(|leg| leg.media.id());
+        let layout = match (with, wanted.mixed) {
+            (None, _) => Layout::Alone,
+            (Some(_), true) => Layout::Mixed,
+            (Some(_), false) => Layout::Stereo,
+        };
+        let date = clock::now().utc.format("%Y/%m/%d");
+        let name = format!("recordings/{date}/{}-{}.wav", self.id, wanted.recording.0);
+        let path = match self.tools.files.path(self.path.account(), &name) {
+            Ok(path) => path,
+            Err(error) => {
+                self.events.push_back(refuse(&error.to_string()));
+                return;
+            }
+        };
+        leg.media.record(Record {
+            recording: wanted.recording.0,
+            with,
+            settings: Settings {
+                layout,
+                max_duration: wanted.max_duration,
+                max_silence: wanted.max_silence,
+            },
+            path,
+        });
+        let ongoing = OngoingRecording {
+            leg: wanted.a,
+            keep: wanted.keep,
+            id: RecordingId::from_uuid(uuid::Uuid::now_v7()),
+            name,
+            channels: layout.channels(),
+        };
+        self.recordings.insert(wanted.recording, ongoing);
+    }
+
+    fn join(&mut self, entry: strowger_domain::call::ConferenceEntry, ctx: &mut Context<Self>) {
+        let leg = entry.leg;
+        if !self.permissions.conferencing {
+            self.events.push_back(Event::ConferenceRefused { leg });
+            return;
+        }
+        self.rooms.insert(leg, None);
+        self.tools.conferences.do_send(EnterRoom {
+            account: self.path.account(),
+            member: MemberId { call: self.id, leg },
+            entry,
+            reply_to: ctx.address().recipient(),
+        });
+    }
+
+    fn join_queue(&mut self, entry: QueueEntry, ctx: &mut Context<Self>) {
+        if !self.permissions.queues {
+            self.events.push_back(Event::QueueRefused);
+            return;
+        }
+        let since = clock::now().instant;
+        self.tools.queues.do_send(EnterQueue {
+            account: self.path.account(),
+            call: self.id,
+            since,
+            entry: entry.clone(),
+            reply_to: ctx.address().recipient(),
+        });
+        self.queue = Some(Waiting { since, entry, place: None, rejoined: false });
+    }
+
+}

@@ -1,0 +1,267 @@
+//! A leg: its signalling, its media, and what was agreed between the two.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use strowger_domain::call::LegNumber;
+use strowger_domain::cause::Cause;
+use strowger_domain::route::Trunk;
+use strowger_media::Direction;
+use strowger_media::codec::Codec;
+use strowger_media::sdp::negotiate::{self, Agreed, Local, SdpError};
+use strowger_media::session::Command;
+use strowger_sip::command::{Credentials, OutgoingInvite, Party};
+use strowger_sip::flow::Transport;
+use strowger_sip::command::InviteId;
+
+use crate::net::media_engine::{MediaLeg, MediaLegId};
+use crate::net::sip_endpoint::SipLeg;
+
+/// One leg of a call.
+#[derive(Debug)]
+pub(super) struct Leg {
+    /// Its number.
+    pub(super) number: LegNumber,
+    /// Its INVITE usage; `None` while its host is being resolved.
+    pub(super) sip: Option<SipLeg>,
+    /// Its sound.
+    pub(super) media: MediaLeg,
+    /// What we bring to a negotiation.
+    local: Local,
+    /// The description that we sent last.
+    sent: Option<Bytes>,
+    /// It was sent as an offer in a 2xx; the ACK brings the answer.
+    late_offer: bool,
+    /// The codec that was agreed.
+    pub(super) codec: Option<Codec>,
+    /// We dialled it.
+    pub(super) outgoing: bool,
+    /// It was answered.
+    pub(super) answered: bool,
+    /// It was told to clear.
+    pub(super) clearing: Option<Cause>,
+    /// Counts the plays asked of it: a sound that was loaded too late is not played.
+    pub(super) play_turn: u32,
+    /// The A-party hears this leg before it is answered.
+    pub(super) early_media: bool,
+}
+
+impl Leg {
+    pub(super) fn new(
+        number: LegNumber,
+        media: MediaLeg,
+        advertised: SocketAddr,
+        codecs: Vec<Codec>,
+        outgoing: bool,
+    ) -> Self {
+        let local = Local {
+            address: advertised,
+            session_id: u64::from(rand::random::<u32>()),
+            version: 1,
+            codecs,
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        Self {
+            number,
+            sip: None,
+            media,
+            local,
+            sent: None,
+            late_offer: false,
+            codec: None,
+            outgoing,
+            answered: false,
+            clearing: None,
+            play_turn: 0,
+            early_media: false,
+        }
+    }
+
+    pub(super) fn invite(&self) -> Option<InviteId> {
+        self.sip.as_ref().map(SipLeg::invite)
+    }
+
+    pub(super) fn media_id(&self) -> MediaLegId {
+        self.media.id()
+    }
+
+    /// Our offer, for an INVITE or for the 2xx of one that had none.
+    pub(super) fn offer(&mut self) -> Bytes {
+        let offer = negotiate::offer(&self.local);
+        self.sent = Some(offer.clone());
+        offer
+    }
+
+    /// Answers an offer of the far end, the first or a later one.
+    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, SdpError> {
+        let agreed = match &self.sent {
+            None => negotiate::answer(offer, &self.local)?,
+            Some(sent) => negotiate::answer_again(sent, offer, &self.local)?,
+        };
+        self.sent = Some(agreed.sdp.clone());
+        self.connect(&agreed);
+        Ok(agreed.sdp)
+    }
+
+    /// Takes the far end's answer to our offer.
+    pub(super) fn accept(&mut self, answer: &[u8]) -> Result<(), SdpError> {
+        let offer = self.sent.clone().unwrap_or_default();
+        let agreed = negotiate::accept(&offer, answer)?;
+        self.connect(&agreed);
+        Ok(())
+    }
+
+    fn connect(&mut self, agreed: &Agreed) {
+        self.codec = Some(agreed.codec);
+        self.media.command(Command::Connect(agreed.connection()));
+    }
+
+    /// Accepts the INVITE or re-INVITE that waits: with our answer where there was an offer, else
+    /// with our offer.
+    pub(super) fn accept_invite(&mut self) {
+        let body = match (&self.sent, self.codec) {
+            (Some(sent), Some(_)) => sent.clone(),
+            (_, _) => {
+                self.late_offer = true;
+                self.offer()
+            }
+        };
+        if let Some(sip) = &self.sip {
+            sip.accept(Some(body));
+        }
+    }
+
+    /// A re-INVITE without offer: we offer what we have, again.
+    pub(super) fn offer_again(&mut self) {
+        let offer = match &self.sent {
+            Some(sent) => negotiate::offer_again(sent, &self.local),
+            None => Ok(negotiate::offer(&self.local)),
+        };
+        match (offer, &self.sip) {
+            (Ok(offer), Some(sip)) => {
+                sip.accept(Some(offer.clone()));
+                self.sent = Some(offer);
+                self.late_offer = true;
+            }
+            (Err(error), Some(sip)) => sip.refuse(error.sip_status(), Vec::new()),
+            (_, None) => {}
+        }
+    }
+
+    /// The ACK of our 2xx: with the answer, when that carried our offer.
+    pub(super) fn acknowledged(&mut self, body: Option<&[u8]>) -> Result<(), SdpError> {
+        if !std::mem::take(&mut self.late_offer) {
+            return Ok(());
+        }
+        self.accept(body.unwrap_or_default())
+    }
+
+    /// Clears it: CANCEL, BYE or refusal.
+    pub(super) fn clear(&mut self, cause: Cause) {
+        if self.clearing.is_none() {
+            self.clearing = Some(cause);
+            if let Some(sip) = &mut self.sip {
+                sip.end(cause.sip_status(), Some(cause.q850()));
+            }
+        }
+    }
+}
+
+/// Whom a leg dials, and how it is presented.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// The dialled number (`+44…`) or SIP URI.
+    pub(super) destination: String,
+    /// The carrier; `None` for a SIP URI.
+    pub(super) trunk: Option<Trunk>,
+    /// Host and port to send to.
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) transport: Transport,
+    /// The presentation CLI (From); `None`: withheld.
+    pub(super) presentation: Option<String>,
+    /// The network CLI (P-Asserted-Identity, RFC 3325).
+    pub(super) network: Option<String>,
+}
+
+impl Target {
+    /// The codecs that the trunk wants, in its order; all of ours where it names none.
+    pub(super) fn codecs(&self) -> Vec<Codec> {
+        let wanted = self.trunk.iter().flat_map(|trunk| &trunk.codecs);
+        let known: Vec<Codec> = wanted.filter_map(|name| Codec::from_name(name)).collect();
+        if known.is_empty() { Codec::ALL.to_vec() } else { known }
+    }
+
+    /// The INVITE, except for its flow.
+    pub(super) fn invite(
+        &self,
+        flow: strowger_sip::flow::Flow,
+        ours: &str,
+        offer: Bytes,
+    ) -> OutgoingInvite {
+        let host = bracketed(&self.host);
+        let request_uri = match &self.trunk {
+            None => self.destination.clone(),
+            Some(_) => {
+                let tcp = match self.transport {
+                    Transport::Tcp => ";transport=tcp",
+                    Transport::Udp => "",
+                };
+                format!("sip:{}@{host}:{}{tcp}", self.destination, self.port)
+            }
+        };
+        let to = match &self.trunk {
+            None => self.destination.clone(),
+            Some(_) => format!("sip:{}@{host}", self.destination),
+        };
+        let identity = |number: &str| {
+            if number.starts_with("sip:") { number.to_owned() } else { format!("sip:{number}@{ours}") }
+        };
+        let (from, mut headers) = match &self.presentation {
+            Some(number) => (Party::new(identity(number)), Vec::new()),
+            // RFC 3323 §4.1.1.3 and RFC 3325 §9.3.
+            None => (
+                Party {
+                    display: Some("Anonymous".into()),
+                    uri: "sip:anonymous@anonymous.invalid".into(),
+                },
+                vec![("Privacy".to_owned(), "id".to_owned())],
+            ),
+        };
+        headers.push(("Allow".to_owned(), "INVITE, ACK, CANCEL, BYE, OPTIONS".to_owned()));
+        let credentials = self.trunk.as_ref().and_then(|trunk| {
+            Some(Credentials {
+                username: trunk.username.clone()?,
+                password: trunk.password.clone()?,
+            })
+        });
+        OutgoingInvite {
+            invite: InviteId(0),
+            flow,
+            request_uri,
+            from,
+            to: Party::new(to),
+            p_asserted_identity: self.network.as_deref().map(identity),
+            credentials,
+            headers,
+            offer,
+            route: Vec::new(),
+            call_id: None,
+        }
+    }
+}
+
+/// An IPv6 address stands in brackets in a URI (RFC 3261 §25.1, IPv6reference).
+fn bracketed(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// Host, port and transport of a SIP URI that was checked before.
+pub(super) fn place_of(uri: &str) -> Option<(String, u16, Transport)> {
+    let parsed = strowger_sip::uri::Uri::parse(uri).ok()?;
+    let tcp = parsed.param("transport").is_some_and(|value| value.eq_ignore_ascii_case("tcp"));
+    let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+    let host = parsed.host().trim_matches(['[', ']']).to_owned();
+    Some((host, parsed.port().unwrap_or(5060), transport))
+}

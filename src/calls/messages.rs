@@ -1,0 +1,81 @@
+//! What a call is told and asked, and what it tells.
+
+use actix::{Message, Recipient};
+use chrono::{DateTime, Utc};
+use strowger_domain::call::{Effect, Event};
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::CallRecord;
+use strowger_domain::ids::{CallId, PlanId};
+
+/// The application that drives a call asks for an effect.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Perform(pub Effect);
+
+/// A call tells the application that drives it.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Told {
+    /// Which call.
+    pub call: CallId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// End the call.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct Stop(pub Cause);
+
+/// The call as it stands.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "Option<CallRecord>")]
+pub struct Look;
+
+/// A panic, for tests of supervision.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct ProvokePanic;
+
+/// How a call that the platform started goes on, told to whoever started it.
+#[derive(Message, Debug, Clone, PartialEq)]
+#[rtype(result = "()")]
+pub struct Progress {
+    /// Which call.
+    pub call: CallId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub stage: Stage,
+}
+
+/// See [`Progress`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// The first party rings.
+    Ringing,
+    /// The first party answered.
+    Answered,
+    /// The call has ended; nothing follows.
+    Ended {
+        /// The first party had answered.
+        answered: bool,
+        /// Why.
+        cause: Cause,
+        /// The SIP status of the first party's refusal.
+        sip_status: Option<u16>,
+    },
+}
+
+/// A call assigned global variables of its plan.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct GlobalsChanged {
+    /// Whose variables.
+    pub plan: PlanId,
+    /// Names and values, in the order of assignment.
+    pub values: Vec<(String, String)>,
+}
+
+/// Who is told of a call's progress.
+pub type ProgressRecipient = Recipient<Progress>;

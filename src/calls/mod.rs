@@ -1,0 +1,8 @@
+//! One actor for each call, from its first INVITE to its one record.
+
+pub mod call;
+mod effects;
+mod legs;
+pub mod messages;
+mod notes;
+pub mod tools;

@@ -1,0 +1,48 @@
+//! What every call needs from the house around it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix::Recipient;
+use strowger_domain::e164::Country;
+use strowger_domain::route::RoutingTable;
+use tokio::sync::watch;
+
+use super::messages::GlobalsChanged;
+use crate::conferences::messages::EnterRoom;
+use crate::events::log::EventLog;
+use crate::net::media_engine::MediaHandle;
+use crate::net::sip_endpoint::SipHandle;
+use crate::queues::messages::EnterQueue;
+use crate::sound::library::SoundLibrary;
+use crate::sound::media_files::MediaFiles;
+use crate::store::Writer;
+
+/// Shared by all calls.
+#[derive(Clone)]
+pub struct Tools {
+    /// Signalling.
+    pub sip: SipHandle,
+    /// Media.
+    pub media: MediaHandle,
+    /// What is played.
+    pub sounds: SoundLibrary,
+    /// Where recordings go.
+    pub files: MediaFiles,
+    /// Call starts, records and recordings, off the call path.
+    pub writer: Writer,
+    /// Events.
+    pub log: EventLog,
+    /// Trunks and routes as they are now.
+    pub routes: watch::Receiver<Arc<RoutingTable>>,
+    /// Where conferences are found.
+    pub conferences: Recipient<EnterRoom>,
+    /// Where queues are found.
+    pub queues: Recipient<EnterQueue>,
+    /// Who keeps the global variables of plans.
+    pub globals: Recipient<GlobalsChanged>,
+    /// The host in our SIP URIs.
+    pub advertise: IpAddr,
+    /// How numbers without country code are read.
+    pub country: &'static Country,
+}

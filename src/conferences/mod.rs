@@ -1,0 +1,3 @@
+//! Conferences: one actor each, around `strowger_domain::conference`.
+
+pub mod messages;

@@ -1,0 +1,3 @@
+//! Queues: one actor each, around `strowger_domain::queue`.
+
+pub mod messages;
