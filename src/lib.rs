@@ -1,9 +1,12 @@
 //! Strowger.
 
 pub mod accounts;
+pub mod calls;
+pub mod conferences;
 pub mod config;
 pub mod events;
 pub mod net;
+pub mod queues;
 pub mod sound;
 pub mod store;
 pub mod supervise;

@@ -12,9 +12,7 @@ use actix::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use strowger_domain::account::{AccountPath, Permissions};
-use strowger_domain::call::{
-    Event, Facts, LegNumber, Origin, QueueEntry, RecordingNumber,
-};
+use strowger_domain::call::{Event, Facts, LegNumber, Origin, QueueEntry, RecordingNumber};
 use strowger_domain::call_plan::interpreter::Interpreter;
 use strowger_domain::call_plan::plan::Plan;
 use strowger_domain::call_plan::variables::Globals;
@@ -30,8 +28,8 @@ use super::legs::{Leg, Target, place_of};
 use super::messages::{
     GlobalsChanged, Look, Perform, ProgressRecipient, ProvokePanic, Stage, Stop, Told,
 };
+use super::ticket::CallTicket;
 use super::tools::Tools;
-use crate::accounts::limits::CallTicket;
 use crate::conferences::messages::{ConferenceFact, ConferenceNews, Membership};
 use crate::net::clock;
 use crate::net::media_engine::{MediaEvent, MediaFact, MediaLegId};
@@ -59,8 +57,7 @@ pub enum Driver {
 impl Driver {
     /// A plan's run. `globals`: the plan's shared variables as they are now.
     pub fn plan(plan: Arc<Plan>, facts: Facts, globals: Globals) -> Self {
-        let mut interpreter =
-            Interpreter::new(plan, facts, StdRng::from_rng(&mut rand::rng()));
+        let mut interpreter = Interpreter::new(plan, facts, StdRng::from_rng(&mut rand::rng()));
         interpreter.set_globals(globals);
         Self::Plan(Box::new(interpreter))
     }
@@ -195,7 +192,10 @@ impl Call {
     fn begin_inbound(&mut self, sip: SipLeg, request: &IncomingInvite, ctx: &mut Context<Self>) {
         sip.adopt(ctx.address().recipient());
         let invite = sip.invite();
-        let address = self.timeline.as_ref().and_then(|line| line.snapshot().calling.clone());
+        let address = self
+            .timeline
+            .as_ref()
+            .and_then(|line| line.snapshot().calling.clone());
         let presentation = None;
         let mut leg = match self.open_leg(LegNumber::A, Codec::ALL.to_vec(), false, ctx) {
             Ok(leg) => leg,
@@ -203,7 +203,13 @@ impl Call {
                 self.note_leg(LegNumber::A, Role::A, address, presentation);
                 let mut sip = sip;
                 sip.end(cause.sip_status(), Some(cause.q850()));
-                return self.end(Ending { cause, sip_status: Some(cause.sip_status()) }, ctx);
+                return self.end(
+                    Ending {
+                        cause,
+                        sip_status: Some(cause.sip_status()),
+                    },
+                    ctx,
+                );
             }
         };
         leg.sip = Some(sip);
@@ -229,27 +235,56 @@ impl Call {
             && let Some(sip) = &mut leg.sip
         {
             let host = self.tools.advertise;
-            let warning = warning
-                .map(|code| ("Warning".to_owned(), format!("{code} {host} \"session description\"")));
+            let warning = warning.map(|code| {
+                (
+                    "Warning".to_owned(),
+                    format!("{code} {host} \"session description\""),
+                )
+            });
             sip.refuse(status, warning.into_iter().collect());
             sip.is_over();
             leg.clearing = Some(cause);
         }
-        self.end(Ending { cause, sip_status: Some(status) }, ctx);
+        self.end(
+            Ending {
+                cause,
+                sip_status: Some(status),
+            },
+            ctx,
+        );
     }
 
     fn begin_outbound(&mut self, destination: String, ring: Duration, ctx: &mut Context<Self>) {
-        self.emit("call.dialling", None, serde_json::json!({ "to": destination }));
+        self.emit(
+            "call.dialling",
+            None,
+            serde_json::json!({ "to": destination }),
+        );
         let (presentation, network) = (self.presentation.clone(), self.network.clone());
-        if let Err(cause) =
-            self.dial(LegNumber::A, destination, ring, presentation, network, false, ctx)
-        {
-            self.end(Ending { cause, sip_status: None }, ctx);
+        if let Err(cause) = self.dial(
+            LegNumber::A,
+            destination,
+            ring,
+            presentation,
+            network,
+            false,
+            ctx,
+        ) {
+            self.end(
+                Ending {
+                    cause,
+                    sip_status: None,
+                },
+                ctx,
+            );
         }
     }
 
     /// Starts to dial a leg. An error: it could not even be tried.
-    #[expect(clippy::too_many_arguments, reason = "one caller for A, one for all others")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller for A, one for all others"
+    )]
     pub(super) fn dial(
         &mut self,
         number: LegNumber,
@@ -264,12 +299,21 @@ impl Call {
             LegNumber::A => Role::A,
             _ => Role::B,
         };
-        self.note_leg(number, role, Some(destination.clone()), presentation.clone());
+        self.note_leg(
+            number,
+            role,
+            Some(destination.clone()),
+            presentation.clone(),
+        );
         let target = self.target(destination, presentation, network)?;
         let mut leg = self.open_leg(number, target.codecs(), true, ctx)?;
         leg.early_media = early_media;
         self.legs.insert(number, leg);
-        let remote = target.host.parse().ok().map(|ip| std::net::SocketAddr::new(ip, target.port));
+        let remote = target
+            .host
+            .parse()
+            .ok()
+            .map(|ip| std::net::SocketAddr::new(ip, target.port));
         match remote {
             Some(remote) => self.invite(number, &target, remote, ctx),
             None => {
@@ -278,13 +322,17 @@ impl Call {
                     let mut found = tokio::net::lookup_host(place).await.ok()?;
                     found.next()
                 };
-                ctx.spawn(resolved.into_actor(self).map(move |remote, call, ctx| match remote {
-                    Some(remote) => call.invite(number, &target, remote, ctx),
-                    None => {
-                        tracing::warn!(host = target.host, "a trunk's host has no address");
-                        call.leg_over(number, Cause::NoRouteToDestination, None, ctx);
-                    }
-                }));
+                ctx.spawn(
+                    resolved
+                        .into_actor(self)
+                        .map(move |remote, call, ctx| match remote {
+                            Some(remote) => call.invite(number, &target, remote, ctx),
+                            None => {
+                                tracing::warn!(host = target.host, "a trunk's host has no address");
+                                call.leg_over(number, Cause::NoRouteToDestination, None, ctx);
+                            }
+                        }),
+                );
             }
         }
         ctx.run_later(ring, move |call, ctx| {
@@ -305,13 +353,23 @@ impl Call {
         use strowger_domain::destination::Destination;
         let checked = Destination::read(&destination, self.tools.country)
             .map_err(|_| Cause::InvalidNumberFormat)?;
-        checked.check(&self.permissions).map_err(|_| Cause::CallRejected)?;
+        checked
+            .check(&self.permissions)
+            .map_err(|_| Cause::CallRejected)?;
         match checked {
             Destination::Sip(uri) => {
                 let (host, port, transport) = place_of(&uri).ok_or(Cause::InvalidNumberFormat)?;
                 let destination = uri;
                 let trunk = None;
-                Ok(Target { destination, trunk, host, port, transport, presentation, network })
+                Ok(Target {
+                    destination,
+                    trunk,
+                    host,
+                    port,
+                    transport,
+                    presentation,
+                    network,
+                })
             }
             Destination::Number(number) => {
                 let path: Vec<_> = self.path.iter().collect();
@@ -345,10 +403,14 @@ impl Call {
         outgoing: bool,
         ctx: &mut Context<Self>,
     ) -> Result<Leg, Cause> {
-        let media = self.tools.media.open(ctx.address().recipient()).map_err(|error| {
-            tracing::error!(%error, call.id = %self.id, "a leg has no ports");
-            Cause::NoCircuit
-        })?;
+        let media = self
+            .tools
+            .media
+            .open(ctx.address().recipient())
+            .map_err(|error| {
+                tracing::error!(%error, call.id = %self.id, "a leg has no ports");
+                Cause::NoCircuit
+            })?;
         self.by_media.insert(media.id(), number);
         let advertised = std::net::SocketAddr::new(self.tools.advertise, media.address.port());
         Ok(Leg::new(number, media, advertised, codecs, outgoing))
@@ -361,7 +423,9 @@ impl Call {
         remote: std::net::SocketAddr,
         ctx: &mut Context<Self>,
     ) {
-        let Some(leg) = self.legs.get_mut(&number) else { return };
+        let Some(leg) = self.legs.get_mut(&number) else {
+            return;
+        };
         if leg.clearing.is_some() {
             return;
         }
@@ -393,7 +457,10 @@ impl Call {
                     }
                 }
                 Driver::Application(application) => {
-                    application.do_send(Told { call: self.id, event });
+                    application.do_send(Told {
+                        call: self.id,
+                        event,
+                    });
                 }
                 Driver::None => {}
             }
@@ -444,7 +511,9 @@ impl Call {
         status: Option<u16>,
         ctx: &mut Context<Self>,
     ) {
-        let Some(mut leg) = self.legs.remove(&number) else { return };
+        let Some(mut leg) = self.legs.remove(&number) else {
+            return;
+        };
         self.by_media.remove(&leg.media_id());
         if let Some(invite) = leg.invite() {
             self.by_invite.remove(&invite);
@@ -456,10 +525,14 @@ impl Call {
         let cause = leg.clearing.unwrap_or(cause);
         leg.clear(cause);
         self.note_traffic(&leg);
-        let ending = Ending { cause, sip_status: status };
+        let ending = Ending {
+            cause,
+            sip_status: status,
+        };
         self.note(Fact::LegEnded(number, ending));
         let id = self.leg_id(number);
-        let data = serde_json::json!({ "cause": cause, "q850": cause.q850(), "sip_status": status });
+        let data =
+            serde_json::json!({ "cause": cause, "q850": cause.q850(), "sip_status": status });
         self.emit("leg.ended", id, data);
         if self.ending.is_some() {
             return;
@@ -473,20 +546,32 @@ impl Call {
         let event = if number == LegNumber::A || answered {
             Event::HungUp { leg: number, cause }
         } else {
-            Event::DialFailed { leg: number, cause, status }
+            Event::DialFailed {
+                leg: number,
+                cause,
+                status,
+            }
         };
         self.tell(event, ctx);
         if self.legs.is_empty() && self.ending.is_none() {
             ctx.run_later(ALONE, move |call, ctx| {
                 if call.legs.is_empty() {
-                    call.end(Ending { cause, sip_status: None }, ctx);
+                    call.end(
+                        Ending {
+                            cause,
+                            sip_status: None,
+                        },
+                        ctx,
+                    );
                 }
             });
         }
     }
 
     fn leg_answered(&mut self, number: LegNumber, ctx: &mut Context<Self>) {
-        let Some(leg) = self.legs.get_mut(&number) else { return };
+        let Some(leg) = self.legs.get_mut(&number) else {
+            return;
+        };
         if std::mem::replace(&mut leg.answered, true) {
             return;
         }
@@ -502,7 +587,9 @@ impl Call {
     }
 
     fn sip(&mut self, number: LegNumber, event: SipEvent, ctx: &mut Context<Self>) {
-        let Some(leg) = self.legs.get_mut(&number) else { return };
+        let Some(leg) = self.legs.get_mut(&number) else {
+            return;
+        };
         if event.is_terminal()
             && let Some(sip) = &mut leg.sip
         {
@@ -575,7 +662,9 @@ impl Call {
         body: Option<&[u8]>,
         ctx: &mut Context<Self>,
     ) {
-        let Some(leg) = self.legs.get_mut(&number) else { return };
+        let Some(leg) = self.legs.get_mut(&number) else {
+            return;
+        };
         let mut early = false;
         if let Some(body) = body {
             match leg.accept(body) {
@@ -583,7 +672,8 @@ impl Call {
                 Err(error) => tracing::debug!(%error, "early media can't be taken"),
             }
         }
-        if early && let Some(a) = self.legs.get(&LegNumber::A)
+        if early
+            && let Some(a) = self.legs.get(&LegNumber::A)
             && let Some(b) = self.legs.get(&number)
         {
             a.media.command(session::Command::StopPlay);
@@ -594,7 +684,11 @@ impl Call {
             return;
         }
         let id = self.leg_id(number);
-        self.emit("leg.ringing", id, serde_json::json!({ "sip_status": status }));
+        self.emit(
+            "leg.ringing",
+            id,
+            serde_json::json!({ "sip_status": status }),
+        );
         if number == LegNumber::A {
             self.emit("call.ringing", None, serde_json::json!({}));
             self.report(Stage::Ringing);
@@ -613,7 +707,13 @@ impl Call {
     }
 
     fn media(&mut self, fact: MediaFact, ctx: &mut Context<Self>) {
-        if let MediaEvent::Recorded { recording, duration, contains_sound, failure, .. } = fact.event
+        if let MediaEvent::Recorded {
+            recording,
+            duration,
+            contains_sound,
+            failure,
+            ..
+        } = fact.event
         {
             let number = RecordingNumber(recording);
             let recorded = self.note_recording(number, duration, contains_sound, failure);
@@ -622,14 +722,23 @@ impl Call {
             }
             return self.finish_if_done(ctx);
         }
-        let Some(leg) = self.by_media.get(&fact.leg).copied() else { return };
+        let Some(leg) = self.by_media.get(&fact.leg).copied() else {
+            return;
+        };
         match fact.event {
             MediaEvent::Leg(session::Event::Digit(digit)) => {
                 self.tell(Event::Digit { leg, digit }, ctx);
             }
             MediaEvent::Leg(session::Event::Played { play }) => {
                 let play = strowger_domain::call::PlayNumber(play);
-                self.tell(Event::Played { leg, play, failure: None }, ctx);
+                self.tell(
+                    Event::Played {
+                        leg,
+                        play,
+                        failure: None,
+                    },
+                    ctx,
+                );
             }
             MediaEvent::Leg(session::Event::MediaTimedOut) => {
                 let id = self.leg_id(leg);
@@ -642,11 +751,17 @@ impl Call {
     }
 
     fn queue(&mut self, fact: QueueFact, ctx: &mut Context<Self>) {
-        let Some(waiting) = &mut self.queue else { return };
+        let Some(waiting) = &mut self.queue else {
+            return;
+        };
         let event = match fact {
             QueueFact::Waiting { place, position } => {
                 waiting.place = Some(place);
-                if waiting.rejoined { Event::QueuePosition { position } } else { Event::Queued { position } }
+                if waiting.rejoined {
+                    Event::QueuePosition { position }
+                } else {
+                    Event::Queued { position }
+                }
             }
             QueueFact::Position(position) => Event::QueuePosition { position },
             QueueFact::Refused => {
@@ -682,7 +797,11 @@ impl Call {
             return;
         }
         let event = match fact.news {
-            ConferenceNews::Joined { membership, room, members } => {
+            ConferenceNews::Joined {
+                membership,
+                room,
+                members,
+            } => {
                 self.rooms.insert(leg, Some(membership));
                 if let Some(leg) = self.legs.get(&leg) {
                     // Members are told of each other by the conference's own tones.
@@ -744,7 +863,9 @@ impl Call {
         if !self.recordings.is_empty() {
             return;
         }
-        let Some(timeline) = self.timeline.take() else { return };
+        let Some(timeline) = self.timeline.take() else {
+            return;
+        };
         let record = timeline.close(ending, clock::now().utc);
         let stage = Stage::Ended {
             answered: record.answered_at.is_some(),
@@ -769,7 +890,13 @@ impl Call {
         let id = LegId::from_uuid(uuid::Uuid::now_v7());
         let outgoing = !(leg == LegNumber::A && self.origin == Origin::Inbound);
         let data = serde_json::json!({ "address": address, "number": leg.0 });
-        self.note(Fact::LegStarted(LegOpening { leg, id, role, address, presentation }));
+        self.note(Fact::LegStarted(LegOpening {
+            leg,
+            id,
+            role,
+            address,
+            presentation,
+        }));
         if outgoing {
             self.emit("leg.dialling", Some(id), data);
         }
@@ -783,11 +910,18 @@ impl Actor for Call {
         ctx.set_mailbox_capacity(1024);
         self.write_start();
         ctx.run_later(MAX_DURATION, |call, ctx| {
-            call.tell(Event::Stop { cause: Cause::RecoveryOnTimer }, ctx);
+            call.tell(
+                Event::Stop {
+                    cause: Cause::RecoveryOnTimer,
+                },
+                ctx,
+            );
         });
         match self.first.take() {
             Some(FirstLeg::Inbound { leg, request }) => self.begin_inbound(leg, &request, ctx),
-            Some(FirstLeg::Outbound { destination, ring, .. }) => {
+            Some(FirstLeg::Outbound {
+                destination, ring, ..
+            }) => {
                 self.begin_outbound(destination, ring, ctx);
             }
             None => {}
@@ -847,9 +981,19 @@ impl Handler<Stop> for Call {
     type Result = ();
 
     fn handle(&mut self, Stop(cause): Stop, ctx: &mut Self::Context) {
-        if self.legs.get(&LegNumber::A).is_some_and(|leg| leg.outgoing && !leg.answered) {
+        if self
+            .legs
+            .get(&LegNumber::A)
+            .is_some_and(|leg| leg.outgoing && !leg.answered)
+        {
             // No driver has begun yet.
-            return self.end(Ending { cause, sip_status: None }, ctx);
+            return self.end(
+                Ending {
+                    cause,
+                    sip_status: None,
+                },
+                ctx,
+            );
         }
         self.tell(Event::Stop { cause }, ctx);
     }
@@ -887,6 +1031,8 @@ impl Call {
         for fact in counts {
             self.note(fact);
         }
-        self.timeline.as_ref().map(|timeline| timeline.snapshot().clone())
+        self.timeline
+            .as_ref()
+            .map(|timeline| timeline.snapshot().clone())
     }
 }

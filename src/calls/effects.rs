@@ -22,7 +22,12 @@ impl Call {
     pub(super) fn apply(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
             Effect::Answer => self.answer(),
-            Effect::Play { leg, play, sounds, repeat } => self.play(leg, play, sounds, repeat, ctx),
+            Effect::Play {
+                leg,
+                play,
+                sounds,
+                repeat,
+            } => self.play(leg, play, sounds, repeat, ctx),
             Effect::StopPlay { leg } => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.play_turn += 1;
@@ -64,16 +69,25 @@ impl Call {
                 self.note(Fact::Annotated { name, value });
             }
             Effect::End { cause } => {
-                let status = self.legs.get(&LegNumber::A).and_then(|leg| {
-                    (!leg.answered && !leg.outgoing).then(|| cause.sip_status())
-                });
-                self.end(Ending { cause, sip_status: status }, ctx);
+                let status = self
+                    .legs
+                    .get(&LegNumber::A)
+                    .and_then(|leg| (!leg.answered && !leg.outgoing).then(|| cause.sip_status()));
+                self.end(
+                    Ending {
+                        cause,
+                        sip_status: status,
+                    },
+                    ctx,
+                );
             }
         }
     }
 
     fn answer(&mut self) {
-        let Some(leg) = self.legs.get_mut(&LegNumber::A) else { return };
+        let Some(leg) = self.legs.get_mut(&LegNumber::A) else {
+            return;
+        };
         if leg.answered || leg.outgoing {
             return;
         }
@@ -90,19 +104,29 @@ impl Call {
         repeat: bool,
         ctx: &mut Context<Self>,
     ) {
-        let Some(leg) = self.legs.get_mut(&number) else { return };
+        let Some(leg) = self.legs.get_mut(&number) else {
+            return;
+        };
         if !leg.answered {
             // The far end makes its own ringing; only what must be heard to its end is a fault.
             if !repeat {
                 let failure = Some("the leg is not answered".to_owned());
-                self.events.push_back(Event::Played { leg: number, play, failure });
+                self.events.push_back(Event::Played {
+                    leg: number,
+                    play,
+                    failure,
+                });
             }
             return;
         }
         leg.play_turn += 1;
         let turn = leg.play_turn;
         if let Some(sounds) = self.tools.sounds.resolve_now(&sounds) {
-            leg.media.command(Command::Play { play: play.0, sounds, repeat });
+            leg.media.command(Command::Play {
+                play: play.0,
+                sounds,
+                repeat,
+            });
             return;
         }
         leg.media.command(Command::StopPlay);
@@ -123,16 +147,29 @@ impl Call {
         repeat: bool,
         ctx: &mut Context<Self>,
     ) {
-        let Some(leg) = self.legs.get(&number) else { return };
+        let Some(leg) = self.legs.get(&number) else {
+            return;
+        };
         if leg.play_turn != turn {
             return;
         }
         match sounds {
-            Ok(sounds) => leg.media.command(Command::Play { play: play.0, sounds, repeat }),
+            Ok(sounds) => leg.media.command(Command::Play {
+                play: play.0,
+                sounds,
+                repeat,
+            }),
             Err(error) => {
                 tracing::warn!(call.id = %self.id, %error, "a sound can't be played");
                 let failure = Some(error.to_string());
-                self.tell(Event::Played { leg: number, play, failure }, ctx);
+                self.tell(
+                    Event::Played {
+                        leg: number,
+                        play,
+                        failure,
+                    },
+                    ctx,
+                );
             }
         }
     }
@@ -141,11 +178,28 @@ impl Call {
         let presentation = dial.presentation.or_else(|| self.presentation.clone());
         let network = self.network.clone();
         let (leg, ring) = (dial.leg, dial.ring);
-        let tried =
-            self.dial(leg, dial.destination, ring, presentation, network, dial.early_media, ctx);
+        let tried = self.dial(
+            leg,
+            dial.destination,
+            ring,
+            presentation,
+            network,
+            dial.early_media,
+            ctx,
+        );
         if let Err(cause) = tried {
-            self.note(Fact::LegEnded(leg, Ending { cause, sip_status: None }));
-            self.events.push_back(Event::DialFailed { leg, cause, status: None });
+            self.note(Fact::LegEnded(
+                leg,
+                Ending {
+                    cause,
+                    sip_status: None,
+                },
+            ));
+            self.events.push_back(Event::DialFailed {
+                leg,
+                cause,
+                status: None,
+            });
         }
     }
 
@@ -182,16 +236,21 @@ impl Call {
             failure: Some(why.to_owned()),
         };
         if wanted.keep && !self.permissions.recording {
-            self.events.push_back(refuse("the account may not record calls"));
+            self.events
+                .push_back(refuse("the account may not record calls"));
             return;
         }
-        let (Some(leg), false) =
-            (self.legs.get(&wanted.a), self.recordings.contains_key(&wanted.recording))
-        else {
+        let (Some(leg), false) = (
+            self.legs.get(&wanted.a),
+            self.recordings.contains_key(&wanted.recording),
+        ) else {
             self.events.push_back(refuse("there is no such leg"));
             return;
         };
-        let with = wanted.b.and_then(|b| self.legs.get(&b)).map(|leg| leg.media.id());
+        let with = wanted
+            .b
+            .and_then(|b| self.legs.get(&b))
+            .map(|leg| leg.media.id());
         let layout = match (with, wanted.mixed) {
             (None, _) => Layout::Alone,
             (Some(_), true) => Layout::Mixed,
@@ -254,7 +313,11 @@ impl Call {
             entry: entry.clone(),
             reply_to: ctx.address().recipient(),
         });
-        self.queue = Some(Waiting { since, entry, place: None, rejoined: false });
+        self.queue = Some(Waiting {
+            since,
+            entry,
+            place: None,
+            rejoined: false,
+        });
     }
-
 }

@@ -10,9 +10,9 @@ use strowger_media::Direction;
 use strowger_media::codec::Codec;
 use strowger_media::sdp::negotiate::{self, Agreed, Local, SdpError};
 use strowger_media::session::Command;
+use strowger_sip::command::InviteId;
 use strowger_sip::command::{Credentials, OutgoingInvite, Party};
 use strowger_sip::flow::Transport;
-use strowger_sip::command::InviteId;
 
 use crate::net::media_engine::{MediaLeg, MediaLegId};
 use crate::net::sip_endpoint::SipLeg;
@@ -190,7 +190,11 @@ impl Target {
     pub(super) fn codecs(&self) -> Vec<Codec> {
         let wanted = self.trunk.iter().flat_map(|trunk| &trunk.codecs);
         let known: Vec<Codec> = wanted.filter_map(|name| Codec::from_name(name)).collect();
-        if known.is_empty() { Codec::ALL.to_vec() } else { known }
+        if known.is_empty() {
+            Codec::ALL.to_vec()
+        } else {
+            known
+        }
     }
 
     /// The INVITE, except for its flow.
@@ -216,7 +220,11 @@ impl Target {
             Some(_) => format!("sip:{}@{host}", self.destination),
         };
         let identity = |number: &str| {
-            if number.starts_with("sip:") { number.to_owned() } else { format!("sip:{number}@{ours}") }
+            if number.starts_with("sip:") {
+                number.to_owned()
+            } else {
+                format!("sip:{number}@{ours}")
+            }
         };
         let (from, mut headers) = match &self.presentation {
             Some(number) => (Party::new(identity(number)), Vec::new()),
@@ -229,7 +237,10 @@ impl Target {
                 vec![("Privacy".to_owned(), "id".to_owned())],
             ),
         };
-        headers.push(("Allow".to_owned(), "INVITE, ACK, CANCEL, BYE, OPTIONS".to_owned()));
+        headers.push((
+            "Allow".to_owned(),
+            "INVITE, ACK, CANCEL, BYE, OPTIONS".to_owned(),
+        ));
         let credentials = self.trunk.as_ref().and_then(|trunk| {
             Some(Credentials {
                 username: trunk.username.clone()?,
@@ -254,13 +265,19 @@ impl Target {
 
 /// An IPv6 address stands in brackets in a URI (RFC 3261 §25.1, IPv6reference).
 fn bracketed(host: &str) -> String {
-    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }
 
 /// Host, port and transport of a SIP URI that was checked before.
 pub(super) fn place_of(uri: &str) -> Option<(String, u16, Transport)> {
     let parsed = strowger_sip::uri::Uri::parse(uri).ok()?;
-    let tcp = parsed.param("transport").is_some_and(|value| value.eq_ignore_ascii_case("tcp"));
+    let tcp = parsed
+        .param("transport")
+        .is_some_and(|value| value.eq_ignore_ascii_case("tcp"));
     let transport = if tcp { Transport::Tcp } else { Transport::Udp };
     let host = parsed.host().trim_matches(['[', ']']).to_owned();
     Some((host, parsed.port().unwrap_or(5060), transport))

@@ -5,4 +5,5 @@ mod effects;
 mod legs;
 pub mod messages;
 mod notes;
+pub mod ticket;
 pub mod tools;

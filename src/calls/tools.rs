@@ -10,7 +10,6 @@ use tokio::sync::watch;
 
 use super::messages::GlobalsChanged;
 use crate::conferences::messages::EnterRoom;
-use crate::events::log::EventLog;
 use crate::net::media_engine::MediaHandle;
 use crate::net::sip_endpoint::SipHandle;
 use crate::queues::messages::EnterQueue;
@@ -29,10 +28,8 @@ pub struct Tools {
     pub sounds: SoundLibrary,
     /// Where recordings go.
     pub files: MediaFiles,
-    /// Call starts, records and recordings, off the call path.
+    /// Call starts, records, recordings and events, off the call path.
     pub writer: Writer,
-    /// Events.
-    pub log: EventLog,
     /// Trunks and routes as they are now.
     pub routes: watch::Receiver<Arc<RoutingTable>>,
     /// Where conferences are found.

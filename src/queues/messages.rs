@@ -38,13 +38,19 @@ impl Place {
 
     /// Tells how an offer ended.
     pub fn answer_offer(&self, refused: Option<Cause>) {
-        self.queue.do_send(FromCaller { call: self.call, what: Said::Offer { refused } });
+        self.queue.do_send(FromCaller {
+            call: self.call,
+            what: Said::Offer { refused },
+        });
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.queue.do_send(FromCaller { call: self.call, what: Said::Left });
+        self.queue.do_send(FromCaller {
+            call: self.call,
+            what: Said::Left,
+        });
     }
 }
 

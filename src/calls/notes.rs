@@ -1,0 +1,158 @@
+//! What a call puts on record: facts to its timeline, rows and events to the writer.
+
+use std::time::Duration;
+
+use strowger_domain::call::{Event, LegNumber, RecordingNumber};
+use strowger_domain::cdr::{CallRecord, Fact};
+use strowger_domain::ids::{EventId, LegId};
+use strowger_media::codec::Codec;
+
+use super::call::Call;
+use super::legs::Leg;
+use crate::net::clock;
+use crate::store::events::Event as LoggedEvent;
+use crate::store::recordings::Recording;
+use crate::telemetry;
+
+impl Call {
+    /// Notes a fact on the timeline; answers whether it is new.
+    pub(super) fn note(&mut self, fact: Fact) -> bool {
+        let now = clock::now().utc;
+        self.timeline
+            .as_mut()
+            .is_some_and(|timeline| timeline.note(fact, now))
+    }
+
+    /// Writes an event: numbered within the call, without gaps.
+    pub(super) fn emit(&mut self, kind: &str, leg: Option<LegId>, data: serde_json::Value) {
+        self.sequence += 1;
+        let event = LoggedEvent {
+            id: EventId::from_uuid(uuid::Uuid::now_v7()),
+            kind: kind.to_owned(),
+            time: clock::now().utc,
+            account: self.path.account(),
+            call: Some(self.id),
+            leg,
+            sequence: self.sequence,
+            data,
+        };
+        // A writer that takes no more has said so in the log.
+        let _ = self.tools.writer.event(event);
+    }
+
+    pub(super) fn leg_id(&self, number: LegNumber) -> Option<LegId> {
+        let record = self.timeline.as_ref()?.snapshot();
+        record
+            .legs
+            .iter()
+            .find(|leg| leg.number == number.0)
+            .map(|leg| leg.id)
+    }
+
+    pub(super) fn note_codec(&mut self, number: LegNumber, codec: Option<Codec>) {
+        if let Some(codec) = codec {
+            self.note(Fact::LegCodec(number, codec.name().to_owned()));
+        }
+    }
+
+    pub(super) fn note_answered(&mut self, number: LegNumber) {
+        if !self.note(Fact::LegAnswered(number)) {
+            return;
+        }
+        let id = self.leg_id(number);
+        self.emit(
+            "leg.answered",
+            id,
+            serde_json::json!({ "number": number.0 }),
+        );
+        if number == LegNumber::A {
+            self.emit("call.answered", None, serde_json::json!({}));
+        }
+    }
+
+    pub(super) fn note_traffic(&mut self, leg: &Leg) {
+        let counters = &leg.media.counters;
+        let (sent, received) = (counters.sent(), counters.received());
+        self.note(Fact::LegTraffic {
+            leg: leg.number,
+            sent,
+            received,
+        });
+    }
+
+    /// A recording's file is complete, or failed: what the driver is told.
+    pub(super) fn note_recording(
+        &mut self,
+        number: RecordingNumber,
+        duration: Duration,
+        contains_sound: bool,
+        failure: Option<String>,
+    ) -> Option<Event> {
+        let ongoing = self.recordings.remove(&number)?;
+        if ongoing.keep && failure.is_none() {
+            // 8 kHz, 16 bits, and the header.
+            let samples = u64::try_from(duration.as_millis()).unwrap_or(0) * 8;
+            let size_bytes = 44 + samples * 2 * u64::from(ongoing.channels);
+            let row = Recording {
+                id: ongoing.id,
+                account: self.path.account(),
+                call: self.id,
+                file: ongoing.name.clone(),
+                channels: u8::try_from(ongoing.channels).unwrap_or(1),
+                duration,
+                size_bytes,
+                created_at: clock::now().utc,
+            };
+            let _ = self.tools.writer.recording(row);
+            self.note(Fact::Recorded(ongoing.id));
+            let millis = u64::try_from(duration.as_millis()).unwrap_or(0);
+            let data = serde_json::json!({ "recording": ongoing.id, "duration_ms": millis });
+            self.emit("recording.ready", None, data);
+        } else if let Some(failure) = &failure {
+            let data = serde_json::json!({ "recording": ongoing.id, "failure": failure });
+            self.emit("recording.failed", None, data);
+        }
+        Some(Event::Recorded {
+            recording: number,
+            file: ongoing.name,
+            duration,
+            contains_sound,
+            failure,
+        })
+    }
+
+    /// The row that a crash would leave.
+    pub(super) fn write_start(&mut self) {
+        let Some(record) = self.timeline.as_ref().map(|line| line.snapshot().clone()) else {
+            return;
+        };
+        metrics::counter!(telemetry::CALLS_STARTED, "origin" => record.origin.name()).increment(1);
+        metrics::gauge!(telemetry::CALLS_LIVE).increment(1.0);
+        let data = serde_json::json!({
+            "origin": record.origin,
+            "service_number": record.service_number,
+            "calling": record.calling,
+            "called": record.called,
+        });
+        let _ = self.tools.writer.call(record);
+        self.emit("call.started", None, data);
+    }
+
+    /// The call's one record, and its terminal event.
+    pub(super) fn write_record(&mut self, record: CallRecord) {
+        let outcome = record
+            .outcome
+            .map_or("failed", strowger_domain::cause::Outcome::name);
+        metrics::counter!(telemetry::CALLS_ENDED, "outcome" => outcome).increment(1);
+        metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
+        let data = serde_json::json!({
+            "cause": record.cause,
+            "q850": record.q850,
+            "sip_status": record.sip_status,
+            "outcome": record.outcome,
+            "duration_ms": record.duration_ms,
+        });
+        let _ = self.tools.writer.call(record);
+        self.emit("call.ended", None, data);
+    }
+}
