@@ -4,7 +4,6 @@ use actix::prelude::*;
 use strowger_domain::call::{
     Dial, Effect, Event, LegNumber, PlayNumber, QueueEntry, Recording, Sound,
 };
-use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{Ending, Fact};
 use strowger_domain::ids::RecordingId;
 use strowger_media::recorder::{Layout, Settings};

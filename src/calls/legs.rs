@@ -59,7 +59,7 @@ impl Leg {
             session_id: u64::from(rand::random::<u32>()),
             version: 1,
             codecs,
-            direction: Direction::SendRecv,
+            direction: Direction::SendReceive,
             ptime_ms: 20,
         };
         Self {

@@ -99,6 +99,18 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// Its name in documents, rows and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Unanswered => "unanswered",
+            Self::Engaged => "engaged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Every cause with its Q.850 value, its SIP status when a call that is not answered yet is refused
 /// with it (RFC 3398 §7.2.4.1 and §8.2.6.1), and its words.
 ///

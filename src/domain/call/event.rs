@@ -22,6 +22,17 @@ pub enum Origin {
     OutboundService,
 }
 
+impl Origin {
+    /// Its name in documents, rows and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Scheduled => "scheduled",
+            Self::OutboundService => "outbound_service",
+        }
+    }
+}
+
 /// What is known when the driver starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
