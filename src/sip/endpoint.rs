@@ -6,18 +6,29 @@ pub use crate::config::{Config, Timers};
 pub use crate::event::{Counts, Effect, Event, IncomingInvite, OfferedCredentials};
 pub use crate::flow::{Flow, Transport};
 
+use crate::digest::{self, Challenge, Nonces};
+use crate::invite::{Caller, Next, Usage};
+use crate::message::reason_phrase;
+use crate::reader::{self, Message, Unreadable};
+use crate::transaction::{Lost, Owner, Transactions, draft, reply_flow};
 use rand::rngs::StdRng;
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// A SIP element without sockets: one input, then drain the effects, then the next input; one timer
 /// armed for [`Endpoint::deadline`].
 #[derive(Debug)]
 pub struct Endpoint {
-    config: Config,
-    rng: StdRng,
-    draining: bool,
-    effects: VecDeque<Effect>,
+    pub(crate) tx: Transactions,
+    usages: HashMap<InviteId, Usage>,
+    /// Usages by Call-ID and our tag.
+    dialogs: HashMap<(String, String), InviteId>,
+    /// Usages without terminal event.
+    live: usize,
+    last_invite: u64,
+    pub(crate) draining: bool,
+    /// Made at the first need: nonces are dated.
+    nonces: Option<Nonces>,
 }
 
 impl Endpoint {
@@ -25,26 +36,38 @@ impl Endpoint {
     /// them from the system.
     pub fn new(config: Config, rng: StdRng) -> Self {
         Self {
-            config,
-            rng,
+            tx: Transactions::new(config, rng),
+            usages: HashMap::new(),
+            dialogs: HashMap::new(),
+            live: 0,
+            last_invite: 0,
             draining: false,
-            effects: VecDeque::new(),
+            nonces: None,
         }
     }
 
     /// Takes one input. `now` never goes backwards.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
-        let _ = (input, now, &self.rng, &self.config, self.draining);
+        match input {
+            Input::Message { flow, bytes } => match reader::read(bytes) {
+                Ok(message) if message.is_request() => self.request(message, flow, now),
+                Ok(message) => self.response(&message, flow, now),
+                Err(refused) => self.refuse_unreadable(refused, flow),
+            },
+            Input::FlowFailed { flow } => self.flow_failed(flow, now),
+            Input::Command(command) => self.command(command, now),
+            Input::Timeout => self.timeout(now),
+        }
     }
 
     /// The next thing to do.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.tx.next_effect()
     }
 
     /// When [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        self.tx.schedule.deadline()
     }
 
     /// Whether new calls are refused with 503 and Retry-After; those that live are served.
@@ -54,6 +77,234 @@ impl Endpoint {
 
     /// What lives now.
     pub fn live(&self) -> Counts {
-        Counts::default()
+        Counts {
+            invites: self.live,
+            lingering: self.usages.len() - self.live,
+            client_transactions: self.tx.client_count(),
+            server_transactions: self.tx.server_count(),
+            flows: self.tx.flow_count(),
+            nonces: self.nonces.as_ref().map_or(0, Nonces::remembered),
+            timers: self.tx.schedule.len(),
+        }
+    }
+
+    pub(crate) fn is_at_capacity(&self) -> bool {
+        self.live >= self.tx.config.capacity
+    }
+
+    pub(crate) fn next_invite(&mut self) -> InviteId {
+        self.last_invite += 2;
+        InviteId(self.last_invite)
+    }
+
+    /// The usage that a request within a dialog belongs to.
+    pub(crate) fn usage_of(&mut self, message: &Message) -> Option<(InviteId, &mut Usage)> {
+        let tag = message.to().tag()?.to_owned();
+        let id = *self.dialogs.get(&(message.call_id().to_owned(), tag))?;
+        let usage = self.usages.get_mut(&id)?;
+        let theirs = message.from().tag().unwrap_or_default();
+        match usage.dialog_mut() {
+            Some(dialog) if dialog.remote_tag() != theirs => None,
+            Some(_) | None => Some((id, usage)),
+        }
+    }
+
+    /// Our tag in a dialog; a new one when there is none.
+    pub(crate) fn tag_of(&mut self, usage: Option<InviteId>) -> String {
+        match usage.and_then(|id| self.usages.get(&id)) {
+            Some(usage) => usage.call_id_and_tag().1.to_owned(),
+            None => self.tx.word(),
+        }
+    }
+
+    /// Takes a new usage into the tables.
+    pub(crate) fn insert(&mut self, id: InviteId, usage: Usage) {
+        let (call_id, tag) = usage.call_id_and_tag();
+        self.dialogs
+            .insert((call_id.to_owned(), tag.to_owned()), id);
+        let flow = usage.flow();
+        if flow.transport.is_reliable() {
+            self.tx.join_flow(flow, Owner::Usage(id));
+        }
+        self.live += 1;
+        self.tx.schedule.set(Owner::Usage(id), usage.deadline());
+        self.usages.insert(id, usage);
+    }
+
+    /// Lets a usage take an input, and keeps or forgets what it becomes.
+    pub(crate) fn step(
+        &mut self,
+        id: InviteId,
+        input: impl FnOnce(Usage, &mut Transactions) -> Next,
+    ) {
+        let Some(usage) = self.usages.remove(&id) else {
+            return;
+        };
+        let (call_id, tag) = usage.call_id_and_tag();
+        let key = (call_id.to_owned(), tag.to_owned());
+        let flow = usage.flow();
+        let was_live = !usage.is_closing();
+        let next = input(usage, &mut self.tx);
+        let is_live = next.as_ref().is_some_and(|usage| !usage.is_closing());
+        self.live -= usize::from(was_live && !is_live);
+        self.tx
+            .schedule
+            .set(Owner::Usage(id), next.as_ref().and_then(Usage::deadline));
+        if let Some(usage) = next {
+            self.usages.insert(id, usage);
+        } else {
+            self.dialogs.remove(&key);
+            self.tx.leave_flow(&flow, Owner::Usage(id));
+        }
+    }
+
+    fn response(&mut self, message: &Message, flow: Flow, now: Instant) {
+        let Some(delivered) = self.tx.response(message, now) else {
+            return;
+        };
+        let waits = delivered.usage.filter(|id| self.usages.contains_key(id));
+        match waits {
+            Some(id) => {
+                self.step(id, |usage, tx| {
+                    usage.response(delivered.client, message, tx, now)
+                });
+            }
+            None => {
+                let is_success = message
+                    .status()
+                    .is_some_and(|code| (200..300).contains(&code));
+                if message.method() == "INVITE" && is_success {
+                    self.tx.hang_up_stray(delivered.client, message, flow, now);
+                }
+            }
+        }
+    }
+
+    fn refuse_unreadable(&mut self, refused: Unreadable, flow: Flow) {
+        let tag = self.tx.word();
+        let refusal = draft::refusal_of_unreadable(refused, &flow, &tag, &self.tx.config);
+        if let Some((via, bytes)) = refusal {
+            self.tx.transmit(reply_flow(&via, flow), bytes);
+        }
+    }
+
+    fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Invite(invite) => self.invite(*invite, now),
+            Command::Challenge { invite, realm } => self.challenge(invite, realm, now),
+            Command::Provisional { invite, .. }
+            | Command::Accept { invite, .. }
+            | Command::Refuse { invite, .. }
+            | Command::Reinvite { invite, .. }
+            | Command::Acknowledge { invite, .. }
+            | Command::End { invite, .. } => {
+                self.step(invite, |usage, tx| usage.command(command, tx, now));
+            }
+        }
+    }
+
+    fn challenge(&mut self, invite: InviteId, realm: String, now: Instant) {
+        let stale = matches!(self.usages.get(&invite), Some(Usage::Ringing(u)) if u.was_stale());
+        let config = &self.tx.config;
+        let (lifetime, room) = (config.nonce_lifetime, config.max_nonces);
+        let rng = self.tx.rng();
+        let nonces = self
+            .nonces
+            .get_or_insert_with(|| Nonces::new(rng, now, lifetime, room));
+        let challenge = Challenge {
+            realm,
+            nonce: nonces.issue(rng, now),
+            opaque: None,
+            algorithm: digest::Algorithm::Md5,
+            qop_auth: true,
+            stale,
+        };
+        self.step(invite, |usage, tx| match usage {
+            Usage::Ringing(usage) => usage.challenge(&challenge, tx, now),
+            Usage::Calling(_) | Usage::Confirmed(_) | Usage::Closing(_) => Some(usage),
+        });
+    }
+
+    /// The credentials of a request, and whether there are some whose nonce is no longer good.
+    pub(crate) fn credentials_in(
+        &mut self,
+        message: &Message,
+        now: Instant,
+    ) -> (Option<OfferedCredentials>, bool) {
+        let mut offered = message
+            .header_values("Authorization")
+            .filter_map(|value| digest::Credentials::parse(&value).ok());
+        let Some(digest) = offered.next() else {
+            return (None, false);
+        };
+        let is_good = self
+            .nonces
+            .as_mut()
+            .is_some_and(|nonces| nonces.take(&digest, now).is_ok());
+        let offered = OfferedCredentials {
+            username: digest.username().to_owned(),
+            realm: digest.realm().to_owned(),
+            digest,
+        };
+        (is_good.then_some(offered), !is_good)
+    }
+
+    fn invite(&mut self, invite: OutgoingInvite, now: Instant) {
+        let id = invite.invite;
+        if self.usages.contains_key(&id) {
+            return;
+        }
+        let refused = if self.tx.is_full(false) {
+            503
+        } else if let Some(caller) = Caller::start(invite, &mut self.tx, now) {
+            self.insert(id, Usage::Calling(Box::new(caller)));
+            return;
+        } else {
+            400
+        };
+        self.tx.tell(Event::Refused {
+            invite: id,
+            status: refused,
+            q850: None,
+            reason: reason_phrase(refused).to_owned(),
+            retry_after: None,
+        });
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        while let Some(owner) = self.tx.pop_due(now) {
+            match owner {
+                Owner::Client(id) => {
+                    let lost = self.tx.client_timeout(id, now);
+                    self.lost(lost, now);
+                }
+                Owner::Server(id) => self.tx.server_timeout(id, now),
+                Owner::Usage(id) => self.step(id, |usage, tx| usage.timeout(tx, now)),
+            }
+        }
+    }
+
+    fn lost(&mut self, lost: Option<Lost>, now: Instant) {
+        if let Some(lost) = lost {
+            self.step(lost.usage, |usage, tx| usage.lost(lost, tx, now));
+        }
+    }
+
+    /// A connection that is gone takes with it whatever lived by it. After a failed datagram only
+    /// the requests that wait for a response are given up: the next one may get through.
+    fn flow_failed(&mut self, flow: Flow, now: Instant) {
+        for owner in self.tx.owners_by(&flow) {
+            match owner {
+                Owner::Client(id) => {
+                    let lost = self.tx.client_failed(id, now);
+                    self.lost(lost, now);
+                }
+                Owner::Server(id) if flow.transport.is_reliable() => {
+                    self.tx.server_failed(id, now);
+                }
+                Owner::Usage(id) => self.step(id, |usage, tx| usage.flow_failed(tx)),
+                Owner::Server(_) => {}
+            }
+        }
     }
 }

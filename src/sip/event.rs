@@ -1,6 +1,7 @@
 //! What the endpoint tells its owner.
 
 use crate::command::{InviteId, Party};
+use crate::digest::{self, Ha1};
 use crate::flow::Flow;
 use bytes::Bytes;
 use std::time::Duration;
@@ -161,12 +162,28 @@ impl IncomingInvite {
 
 /// Credentials that a caller presented. Its nonce was checked; whether the password is right is for
 /// the owner to ask, who knows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedCredentials {
     /// User name.
     pub username: String,
-    /// The realm of our challenge.
+    /// The realm, as the caller has it: compare it with that of the challenge.
     pub realm: String,
+    /// The response and what it was made of.
+    pub digest: digest::Credentials,
+}
+
+impl OfferedCredentials {
+    /// Whether the response was made with this password.
+    pub fn has_password(&self, password: &str) -> bool {
+        let algorithm = self.digest.algorithm();
+        self.has_secret(&Ha1::new(algorithm, &self.username, &self.realm, password))
+    }
+
+    /// Whether the response was made with this stored secret; it must be for the algorithm of the
+    /// challenge, MD5.
+    pub fn has_secret(&self, secret: &Ha1) -> bool {
+        self.digest.verify(secret, "INVITE").is_ok()
+    }
 }
 
 /// What lives in an endpoint: for metrics, for draining, and for tests that nothing stays.
@@ -180,7 +197,9 @@ pub struct Counts {
     pub client_transactions: usize,
     /// Server transactions.
     pub server_transactions: usize,
-    /// Nonces of our challenges.
+    /// Flows by which a transaction or a connection's usage lives.
+    pub flows: usize,
+    /// Nonces of our challenges that were used.
     pub nonces: usize,
     /// Armed timers.
     pub timers: usize,

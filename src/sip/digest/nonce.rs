@@ -99,6 +99,14 @@ impl Nonces {
         now: Instant,
     ) -> Result<(), DigestError> {
         credentials.verify(ha1, method)?;
+        self.take(credentials, now)
+    }
+
+    /// Notes the use of a nonce without checking the response: for who learns the secret later.
+    ///
+    /// # Errors
+    /// [`DigestError::Stale`], as for [`Nonces::check`].
+    pub fn take(&mut self, credentials: &Credentials, now: Instant) -> Result<(), DigestError> {
         let name = self.open(credentials.nonce()).ok_or(DigestError::Stale)?;
         let now = self.milliseconds(now);
         let lifetime = u64::try_from(self.lifetime.as_millis()).unwrap_or(u64::MAX);

@@ -1,0 +1,241 @@
+//! What comes in as a request, and what is answered without asking anybody (RFC 3261 §8.2).
+
+use crate::address::NameAddr;
+use crate::command::Party;
+use crate::dialog::Dialog;
+use crate::endpoint::Endpoint;
+use crate::event::{Event, IncomingInvite};
+use crate::flow::Flow;
+use crate::invite::{Answerer, Usage, q850_of, session_of};
+use crate::reader::Message;
+use crate::transaction::draft::{Reply, SDP};
+use crate::transaction::{Arrival, ServerId};
+use crate::uri::{Scheme, Uri};
+use std::time::Instant;
+
+impl Endpoint {
+    pub(crate) fn request(&mut self, mut message: Message, flow: Flow, now: Instant) {
+        message.received_from(flow.remote);
+        let reply = match self.tx.request(&message, flow, now) {
+            Arrival::Absorbed => return,
+            Arrival::Ack => {
+                if let Some((id, _)) = self.usage_of(&message) {
+                    self.step(id, |usage, tx| usage.ack(&message, tx, now));
+                }
+                return;
+            }
+            Arrival::Full => {
+                let reply = self.unavailable();
+                self.tx.respond_statelessly(&message, flow, &reply);
+                return;
+            }
+            Arrival::Merged(id) => (id, Some(Reply::new(482))),
+            Arrival::New(id) => (id, self.dispatch(id, &message, flow, now)),
+        };
+        if let (id, Some(mut reply)) = reply {
+            if reply.to_tag.is_none() {
+                reply.to_tag = Some(self.tx.word());
+            }
+            self.tx.respond(id, &reply, now);
+        }
+    }
+
+    /// Hands a request to whom it concerns; gives the response when that is nobody.
+    fn dispatch(
+        &mut self,
+        id: ServerId,
+        message: &Message,
+        flow: Flow,
+        now: Instant,
+    ) -> Option<Reply> {
+        match message.method() {
+            "CANCEL" => return self.cancel(id, message, now),
+            "INVITE" | "BYE" | "OPTIONS" | "INFO" => {}
+            _ => return Some(Reply::new(405)),
+        }
+        if let Some(refusal) = check_extensions(message) {
+            return Some(refusal);
+        }
+        if message.to().tag().is_some() {
+            self.in_dialog(id, message, now)
+        } else {
+            self.out_of_dialog(id, message, flow, now)
+        }
+    }
+
+    /// A CANCEL is answered at once; the INVITE that it ends is answered by its usage (§9.2).
+    fn cancel(&mut self, id: ServerId, message: &Message, now: Instant) -> Option<Reply> {
+        let Some((server, usage)) = self.tx.cancelled_by(message) else {
+            return Some(Reply::new(481));
+        };
+        let tag = self.tag_of(usage);
+        self.tx.respond(id, &Reply::tagged(200, tag), now);
+        if let Some(usage) = usage.filter(|_| self.tx.is_unanswered(server)) {
+            let q850 = q850_of(message);
+            self.step(usage, |usage, tx| usage.cancelled(server, q850, tx, now));
+        }
+        None
+    }
+
+    fn in_dialog(&mut self, id: ServerId, message: &Message, now: Instant) -> Option<Reply> {
+        let Some((invite, usage)) = self.usage_of(message) else {
+            return Some(Reply::new(481));
+        };
+        if usage.is_closing() && message.method() != "BYE" {
+            return Some(Reply::new(481));
+        }
+        let cseq = message.cseq().number;
+        if let Some(dialog) = usage.dialog_mut()
+            && dialog.check_cseq(cseq).is_err()
+        {
+            return Some(Reply::new(500));
+        }
+        match message.method() {
+            "BYE" => self.step(invite, |usage, tx| usage.bye(id, message, tx, now)),
+            "INVITE" => {
+                if let Some(refusal) = check_session(message) {
+                    return Some(refusal);
+                }
+                self.step(invite, |usage, tx| usage.reinvite(id, message, tx, now));
+            }
+            "INFO" if !message.body().is_empty() => return Some(Reply::new(415)),
+            "INFO" => return Some(Reply::new(200)),
+            _ => return Some(capabilities()),
+        }
+        None
+    }
+
+    fn out_of_dialog(
+        &mut self,
+        id: ServerId,
+        message: &Message,
+        flow: Flow,
+        now: Instant,
+    ) -> Option<Reply> {
+        let uri = message.request_uri()?;
+        if uri.scheme() == Scheme::Other {
+            return Some(Reply::new(416));
+        }
+        match message.method() {
+            "OPTIONS" => Some(capabilities()),
+            "INVITE" if message.max_forwards() == Some(0) => Some(Reply::new(483)),
+            "INVITE" if self.draining || self.is_at_capacity() => Some(self.unavailable()),
+            "INVITE" => check_session(message).or_else(|| self.invited(id, message, flow, now)),
+            _ => Some(Reply::new(481)),
+        }
+    }
+
+    fn invited(
+        &mut self,
+        id: ServerId,
+        message: &Message,
+        flow: Flow,
+        now: Instant,
+    ) -> Option<Reply> {
+        let tag = self.tx.word();
+        let Some(dialog) = Dialog::of_answerer(message, &tag, flow) else {
+            return Some(Reply::new(400).header("Warning", "399 - \"Contact is missing\""));
+        };
+        self.tx.respond(id, &Reply::new(100), now);
+        let (credentials, was_stale) = self.credentials_in(message, now);
+        let invite = self.next_invite();
+        self.tx.assign(id, invite);
+        let answerer = Answerer::new(invite, id, dialog, was_stale);
+        self.insert(invite, Usage::Ringing(Box::new(answerer)));
+        let request = Box::new(IncomingInvite {
+            flow,
+            request_uri: message
+                .request_uri()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            user: message.request_uri().map(number_of).unwrap_or_default(),
+            from: party_of(message.from()),
+            to: party_of(message.to()),
+            p_asserted_identity: identities_of(message),
+            call_id: message.call_id().to_owned(),
+            headers: message
+                .headers()
+                .map(|(name, value)| {
+                    (
+                        name.into_owned(),
+                        String::from_utf8_lossy(value).into_owned(),
+                    )
+                })
+                .collect(),
+            offer: session_of(message),
+            credentials,
+        });
+        self.tx.tell(Event::Invited { invite, request });
+        None
+    }
+
+    fn unavailable(&self) -> Reply {
+        let seconds = self.tx.config.retry_after.as_secs();
+        Reply::new(503).header("Retry-After", seconds.to_string())
+    }
+}
+
+/// The answer to OPTIONS (§11.2).
+fn capabilities() -> Reply {
+    Reply::new(200)
+        .header("Accept", SDP)
+        .header("Accept-Encoding", "identity")
+}
+
+/// We know no extension that anybody could require (§8.2.2.3).
+fn check_extensions(message: &Message) -> Option<Reply> {
+    let required = message.header_list("Require");
+    (!required.is_empty()).then(|| Reply::new(420).header("Unsupported", required.join(", ")))
+}
+
+/// Whether the body of an INVITE can be read (§8.2.3). A body that may be ignored is.
+fn check_session(message: &Message) -> Option<Reply> {
+    if message.body().is_empty() || may_be_ignored(message) {
+        return None;
+    }
+    let encodings = message.header_list("Content-Encoding");
+    if encodings
+        .iter()
+        .any(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+    {
+        return Some(Reply::new(415).header("Accept-Encoding", "identity"));
+    }
+    match message.content_type() {
+        Some(kind) if kind == SDP => None,
+        Some(_) | None => Some(Reply::new(415).header("Accept", SDP)),
+    }
+}
+
+/// RFC 3261 §20.11: `handling=optional`.
+fn may_be_ignored(message: &Message) -> bool {
+    message.header("Content-Disposition").is_some_and(|value| {
+        value.split(';').skip(1).any(|param| {
+            param.split_once('=').is_some_and(|(name, value)| {
+                name.trim().eq_ignore_ascii_case("handling")
+                    && value.trim().eq_ignore_ascii_case("optional")
+            })
+        })
+    })
+}
+
+/// The dialled number: the user part without parameters and escapes.
+fn number_of(uri: &Uri) -> String {
+    let user = uri.unescaped_user().unwrap_or_default();
+    user.split(';').next().unwrap_or_default().to_owned()
+}
+
+fn party_of(address: &NameAddr) -> Party {
+    Party {
+        display: address.display().map(ToOwned::to_owned),
+        uri: address.uri().to_string(),
+    }
+}
+
+fn identities_of(message: &Message) -> Vec<Party> {
+    let values = message.header_list("P-Asserted-Identity");
+    values
+        .iter()
+        .filter_map(|value| NameAddr::parse(value).ok())
+        .map(|a| party_of(&a))
+        .collect()
+}
