@@ -35,6 +35,10 @@ const LEVEL: f32 = -10.0;
 const PAIR_LEVEL: f32 = -13.0;
 
 /// G.711 §5: a sine that just reaches the largest value has 3.14 dBm0 (A-law; 3.17 in µ-law).
+#[expect(
+    clippy::approx_constant,
+    reason = "decibels that happen to look like π"
+)]
 const FULL_SCALE: f32 = 3.14;
 
 /// Samples of fading at both ends of a sound, so that it does not click: 2.5 ms.

@@ -49,7 +49,7 @@ pub struct SenderInfo {
 }
 
 /// One packet of a compound RTCP datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report<'a> {
     /// SR or RR.
     Report {
@@ -80,7 +80,7 @@ pub enum Report<'a> {
 }
 
 /// The report blocks of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocks<'a>(&'a [u8]);
 
 impl Iterator for Blocks<'_> {
@@ -135,7 +135,7 @@ impl<'a> Iterator for Compound<'a> {
             return None;
         }
         let read = read_one(self.0);
-        self.0 = read.map_or(&[], |(_, rest)| rest);
+        self.0 = read.as_ref().map_or(&[], |(_, rest)| rest);
         Some(read.map(|(report, _)| report))
     }
 }
@@ -365,7 +365,7 @@ mod tests {
             goodbye: false,
         });
         assert_eq!(bytes[1], RECEIVER_REPORT);
-        assert_eq!(read(&bytes).filter(Result::is_ok).count(), 2);
+        assert_eq!(read(&bytes).flatten().count(), 2);
     }
 
     #[test]

@@ -29,19 +29,39 @@
 //! `out` is one buffer of [`MAX_PACKET`](crate::rtp::MAX_PACKET) octets for the whole thread. At the
 //! end of a leg: `leg.goodbye(now, &mut out)` to its RTCP address, then drop it.
 //!
+//! Call [`bridge`] again whenever one of two bridged legs was connected anew, and set the path of
+//! both back to `Path::Alone` at the end of the bridge.
+//!
 //! A leg's only deadline is the next beat, so there is no `deadline()`. Nothing is allocated,
 //! locked or logged in `receive`, `relay`, `hear` and `tick`.
 
+mod control;
+mod latch;
+mod outgoing;
+mod speaking;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use words::{Command, Connection, Event, Ignored, Passing, Path, Received, Settings};
 
 use crate::codec::Codec;
-use crate::rtp::Statistics;
+use crate::dtmf;
+use crate::player::Player;
+use crate::rtp::jitter_buffer::JitterBuffer;
+use crate::rtp::quality::Reception;
+use crate::rtp::{Packet, Statistics};
 use crate::{Frame, SILENCE};
+use control::Control;
+use latch::Latch;
+use outgoing::Outgoing;
 use rand::Rng;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
+
+/// RFC 3551 Table 4: comfort noise (RFC 3389). Never agreed by us, sent by some all the same.
+const COMFORT_NOISE: u8 = 13;
 
 /// One media leg.
 #[derive(Debug)]
@@ -50,47 +70,119 @@ pub struct Leg {
     connection: Option<Connection>,
     path: Path,
     listened: bool,
+    latch: Latch,
+    flow: Flow,
+    /// When the peer was last heard, or began to be expected.
+    since: Instant,
+    reception: Reception,
+    buffer: JitterBuffer,
     heard: Frame,
+    keys_heard: dtmf::Receiver,
+    outgoing: Outgoing,
+    keys: dtmf::Sender,
+    player: Option<(u32, Player)>,
+    /// Beats since a packet of the bridged leg was passed on.
+    relay_idle: u32,
+    /// Beats since a telephone-event of the bridged leg was passed on.
+    event_idle: u32,
+    control: Control,
+    foreign: u64,
+    malformed: u64,
+    events: VecDeque<Event>,
+}
+
+/// Whether the peer's media comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Awaited,
+    Coming,
+    TimedOut,
 }
 
 /// Lets two legs hear each other and answers how: the engine relays packets, or carries sound over
 /// on the beat. To be called again when either of them was connected anew. What they were played
-/// stops.
+/// stops when they were not bridged before.
 pub fn bridge(a: &mut Leg, b: &mut Leg) -> Path {
     let path = if a.codec().is_some() && a.codec() == b.codec() {
         Path::Relayed
     } else {
         Path::Transcoded
     };
-    a.set_path(path);
-    b.set_path(path);
+    for leg in [a, b] {
+        if matches!(leg.path, Path::Alone | Path::Mixed) {
+            leg.player = None;
+        }
+        leg.set_path(path);
+    }
     path
 }
 
 impl Leg {
     /// A leg that is not connected yet. SSRC, first sequence number, first timestamp and RTCP
     /// CNAME are drawn from `rng`.
-    pub fn new(settings: Settings, _rng: &mut impl Rng, _now: Instant) -> Self {
+    pub fn new(settings: Settings, rng: &mut impl Rng, now: Instant) -> Self {
         Self {
             settings,
             connection: None,
             path: Path::Alone,
             listened: false,
+            latch: Latch::default(),
+            flow: Flow::Awaited,
+            since: now,
+            reception: Reception::new(now),
+            buffer: JitterBuffer::new(),
             heard: SILENCE,
+            keys_heard: dtmf::Receiver::default(),
+            outgoing: Outgoing::new(rng),
+            keys: dtmf::Sender::default(),
+            player: None,
+            relay_idle: u32::MAX,
+            event_idle: u32::MAX,
+            control: Control::new(rng, now),
+            foreign: 0,
+            malformed: 0,
+            events: VecDeque::with_capacity(8),
         }
     }
 
     /// Does what is asked.
-    pub fn command(&mut self, command: Command, _now: Instant) {
-        if let Command::Connect(connection) = command {
-            self.connection = Some(connection);
+    pub fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Connect(connection) => self.connect(connection, now),
+            Command::Play {
+                play,
+                sounds,
+                repeat,
+            } => {
+                self.player = Some((play, Player::new(sounds, repeat)));
+            }
+            Command::StopPlay => self.player = None,
+            Command::SendDigits(digits) => self.keys.push(&digits),
+        }
+    }
+
+    fn connect(&mut self, connection: Connection, now: Instant) {
+        let before = self.connection.replace(connection);
+        let moved = self.latch.signal(connection.remote);
+        let received = before.is_some_and(|before| before.direction.receives());
+        if moved || !received {
+            self.since = now;
+            self.flow = Flow::Awaited;
+        }
+        if before.is_some_and(|before| before.codec != connection.codec) {
+            self.buffer.clear();
         }
     }
 
     /// Tells the leg how its sound travels on ([`bridge`] does it for two legs). Leaving a bridge or
     /// room is `set_path(Path::Alone)`.
     pub fn set_path(&mut self, path: Path) {
-        self.path = path;
+        if path != self.path {
+            self.path = path;
+            self.relay_idle = u32::MAX;
+            self.event_idle = u32::MAX;
+            self.forget_unheard();
+        }
     }
 
     /// How its sound travels on.
@@ -102,68 +194,132 @@ impl Leg {
     /// whatever the path: a relayed leg is then decoded too, its packets go on being relayed.
     pub fn listen(&mut self, listened: bool) {
         self.listened = listened;
+        self.forget_unheard();
+    }
+
+    fn is_decoded(&self) -> bool {
+        self.listened || matches!(self.path, Path::Transcoded | Path::Mixed)
+    }
+
+    fn forget_unheard(&mut self) {
+        if !self.is_decoded() {
+            self.buffer.clear();
+            self.heard = SILENCE;
+        }
     }
 
     /// Takes a datagram of the RTP port.
-    pub fn receive<'a>(
-        &mut self,
-        _bytes: &'a [u8],
-        _from: SocketAddr,
-        _now: Instant,
-    ) -> Received<'a> {
-        Received::Ignored(Ignored::NotReceiving)
-    }
-
-    /// Makes the bridged leg's packet one of this leg's own stream: SSRC, sequence, timestamp and
-    /// payload type are rewritten. Answers the length in `out` to be sent to
-    /// [`remote`](Self::remote); `None` when this peer may not hear it now (on hold, a play or digit
-    /// goes on).
-    pub fn relay(
-        &mut self,
-        _passing: &Passing<'_>,
-        _now: Instant,
-        _out: &mut [u8],
-    ) -> Option<usize> {
-        None
+    pub fn receive<'a>(&mut self, bytes: &'a [u8], from: SocketAddr, now: Instant) -> Received<'a> {
+        let Some(connection) = self.connection.filter(|agreed| agreed.direction.receives()) else {
+            return Received::Ignored(Ignored::NotReceiving);
+        };
+        if !self.latch.accepts(from) {
+            self.foreign += 1;
+            return Received::Ignored(Ignored::Foreign);
+        }
+        let Ok(packet) = Packet::read(bytes) else {
+            self.malformed += 1;
+            return Received::Ignored(Ignored::Malformed);
+        };
+        let payload_type = packet.header.payload_type;
+        let audio = payload_type == connection.payload_type;
+        let telephone_event = connection.telephone_event == Some(payload_type);
+        if !audio && !telephone_event && payload_type != COMFORT_NOISE {
+            self.malformed += 1;
+            return Received::Ignored(Ignored::PayloadType);
+        }
+        self.latch.lock(from);
+        self.reception.take(&packet, audio, now);
+        self.since = now;
+        if self.flow != Flow::Coming {
+            self.flow = Flow::Coming;
+            self.events.push_back(Event::MediaStarted { from });
+        }
+        let passing = Passing {
+            packet,
+            telephone_event,
+            codec: connection.codec,
+        };
+        if telephone_event {
+            let key = self.keys_heard.take(&packet);
+            self.events.extend(key.map(Event::Digit));
+            return match self.path {
+                Path::Relayed | Path::Transcoded => Received::Relay(passing),
+                Path::Alone | Path::Mixed => Received::Kept,
+            };
+        }
+        if audio && self.is_decoded() {
+            self.buffer.insert(&packet, connection.codec);
+        }
+        if audio && self.path == Path::Relayed {
+            Received::Relay(passing)
+        } else {
+            Received::Kept
+        }
     }
 
     /// First round of the beat: takes the next 20 ms from the jitter buffer.
-    pub fn hear(&mut self, _now: Instant) {}
+    pub fn hear(&mut self, _now: Instant) {
+        if self.is_decoded() {
+            self.buffer.take(&mut self.heard);
+        }
+    }
 
     /// What the peer said in this beat; silence when nobody listens to this leg.
     pub fn heard(&self) -> &Frame {
         &self.heard
     }
 
-    /// Last round of the beat: writes what the peer hears now and answers its length in `out`, to
-    /// be sent to [`remote`](Self::remote). `say` is the sound of the bridged leg or room, where
-    /// there is one. `None` when nothing is to be sent: not connected, on hold, or packets are
-    /// being relayed.
-    pub fn tick(&mut self, _now: Instant, _say: Option<&Frame>, _out: &mut [u8]) -> Option<usize> {
-        None
+    /// Notices that the peer has fallen silent.
+    pub(super) fn watch(&mut self, agreed: Connection, now: Instant) {
+        let silent = now.saturating_duration_since(self.since);
+        if agreed.direction.receives()
+            && self.flow != Flow::TimedOut
+            && silent >= self.settings.media_timeout
+        {
+            self.flow = Flow::TimedOut;
+            self.events.push_back(Event::MediaTimedOut);
+        }
     }
 
     /// Takes a datagram of the RTCP port.
-    pub fn receive_rtcp(&mut self, _bytes: &[u8], _from: SocketAddr, _now: Instant) {}
-
-    /// Writes an RTCP report when one is due, to be sent to [`remote_rtcp`](Self::remote_rtcp).
-    pub fn report(&mut self, _now: Instant, _out: &mut [u8]) -> Option<usize> {
-        None
+    pub fn receive_rtcp(&mut self, bytes: &[u8], from: SocketAddr, now: Instant) {
+        // Behind a NAT the port of RTCP has nothing to do with that of RTP.
+        let known = self.latch.remote().map(|remote| remote.ip());
+        if known != Some(from.ip().to_canonical()) {
+            self.foreign += 1;
+            return;
+        }
+        let peer = self.reception.ssrc();
+        if self.control.take(bytes, self.outgoing.ssrc(), peer, now) {
+            self.events.push_back(Event::PeerLeft);
+        }
     }
 
-    /// Writes the last RTCP report with BYE.
-    pub fn goodbye(&mut self, _now: Instant, _out: &mut [u8]) -> Option<usize> {
-        None
+    /// Writes an RTCP report when one is due, to be sent to [`remote_rtcp`](Self::remote_rtcp).
+    pub fn report(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
+        if self.connection.is_none() || !self.control.is_due(now) {
+            return None;
+        }
+        self.control
+            .write(&self.outgoing, &mut self.reception, false, now, out)
+    }
+
+    /// Writes the last RTCP report with BYE; `None` when the leg was never connected.
+    pub fn goodbye(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
+        self.connection?;
+        self.control
+            .write(&self.outgoing, &mut self.reception, true, now, out)
     }
 
     /// The next fact, oldest first. To be drained after every call that takes `now`.
     pub fn next_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     /// Where this leg's RTP is to be sent: the latched source, else the signalled address.
     pub fn remote(&self) -> Option<SocketAddr> {
-        self.connection?.remote
+        self.latch.remote()
     }
 
     /// Where its RTCP is to be sent: one port above (RFC 3550 §11).
@@ -180,6 +336,19 @@ impl Leg {
 
     /// What was counted and measured until now.
     pub fn statistics(&self) -> Statistics {
-        Statistics::default()
+        Statistics {
+            packets_sent: self.outgoing.packets(),
+            octets_sent: self.outgoing.octets(),
+            packets_received: self.reception.packets(),
+            octets_received: self.reception.octets(),
+            packets_lost: self.reception.lost(),
+            jitter: self.reception.jitter(),
+            packets_lost_by_peer: self.control.lost_by_peer(),
+            jitter_of_peer: self.control.jitter_of_peer(),
+            round_trip: self.control.round_trip(),
+            packets_late: self.buffer.late(),
+            foreign: self.foreign,
+            malformed: self.malformed,
+        }
     }
 }

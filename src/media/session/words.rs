@@ -119,6 +119,8 @@ pub struct Passing<'a> {
     pub packet: Packet<'a>,
     /// It is a telephone-event, not audio.
     pub telephone_event: bool,
+    /// What its audio is encoded in.
+    pub codec: Codec,
 }
 
 /// Why a datagram was not taken.
