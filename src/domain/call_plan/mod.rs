@@ -19,3 +19,6 @@ pub use plan::{Node, Plan, Position, Scope, Variable};
 pub use simulate::{Script, Transcript, simulate};
 pub use validate::{Context, Problem, Severity, is_runnable, validate};
 pub use variables::Globals;
+
+#[cfg(test)]
+mod tests;

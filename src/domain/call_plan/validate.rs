@@ -115,6 +115,43 @@ pub enum Code {
     UnknownNumber,
 }
 
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 31] = [
+        Self::UnknownFormatVersion,
+        Self::TooFewNodes,
+        Self::TooManyNodes,
+        Self::NoStart,
+        Self::SeveralStarts,
+        Self::InvalidNodeId,
+        Self::DuplicateNodeId,
+        Self::UnknownNodeType,
+        Self::UnknownProperty,
+        Self::MissingProperty,
+        Self::InvalidProperty,
+        Self::OutOfRange,
+        Self::UnknownBranch,
+        Self::MissingBranch,
+        Self::UnknownTarget,
+        Self::BranchToItself,
+        Self::BranchToStart,
+        Self::EndlessLoop,
+        Self::TooManySilentNodes,
+        Self::UnreachableNode,
+        Self::InvalidVariableName,
+        Self::DuplicateVariable,
+        Self::ReservedVariable,
+        Self::UnknownVariable,
+        Self::InvalidDefault,
+        Self::UnusedVariable,
+        Self::UnsetVariable,
+        Self::NotPermitted,
+        Self::InvalidDestination,
+        Self::UnknownAudio,
+        Self::UnknownNumber,
+    ];
+}
+
 /// One problem of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {

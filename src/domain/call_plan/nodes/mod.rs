@@ -160,6 +160,22 @@ pub(crate) trait NodeType {
 }
 
 impl Kind {
+    /// The node types that there are.
+    pub const NAMES: [&str; 12] = [
+        "start",
+        "play_audio",
+        "ivr_menu",
+        "dtmf_capture",
+        "day",
+        "time_of_day",
+        "deliver_call",
+        "set_variable",
+        "if",
+        "queue",
+        "conference",
+        "hang_up",
+    ];
+
     /// Reads a type and its properties; what can't be read is kept.
     pub fn read(kind: String, properties: Map<String, Value>) -> Self {
         match kind.as_str() {
