@@ -79,6 +79,13 @@ pub struct NodeDocument {
     branches: BTreeMap<String, String>,
 }
 
+impl Node {
+    /// Whether calls begin here, also when its properties can't be read.
+    pub fn is_start(&self) -> bool {
+        self.kind.name() == "start"
+    }
+}
+
 impl From<NodeDocument> for Node {
     fn from(document: NodeDocument) -> Self {
         Self {
@@ -153,9 +160,7 @@ impl Plan {
 
     /// The node with which calls begin.
     pub fn start(&self) -> Option<&Node> {
-        self.nodes
-            .iter()
-            .find(|node| matches!(node.kind, Kind::Start(_)))
+        self.nodes.iter().find(|node| node.is_start())
     }
 
     /// Whether a scheduled call may run this plan: the `scheduled_call` branch of its start is

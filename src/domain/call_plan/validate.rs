@@ -5,7 +5,6 @@ mod graph;
 
 pub(crate) use checker::Checker;
 
-use super::nodes::Kind;
 use super::plan::{FORMAT_VERSION, Plan};
 use super::variables;
 use crate::account::Permissions;
@@ -238,10 +237,7 @@ fn check_whole(plan: &Plan, problems: &mut Vec<Problem>) {
             "a plan has at most 1,000 nodes".to_owned(),
         );
     }
-    let starts = plan
-        .nodes
-        .iter()
-        .filter(|node| matches!(node.kind, Kind::Start(_)));
+    let starts = plan.nodes.iter().filter(|node| node.is_start());
     match starts.clone().count() {
         0 => error(Code::NoStart, None, "a plan has one start node".to_owned()),
         1 => {}

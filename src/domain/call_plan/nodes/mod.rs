@@ -295,21 +295,38 @@ fn read<T: DeserializeOwned>(
     }
 }
 
-/// Every property that can't be read. Each is tried alone, since all others have defaults.
+/// Every property that can't be read, and every entry of a list. Each is tried alone, since all
+/// other properties have defaults.
 fn faults<T: DeserializeOwned>(properties: &Map<String, Value>) -> Vec<Fault> {
-    properties
-        .iter()
-        .filter_map(|(name, value)| {
+    let mut faults = Vec::new();
+    for (name, value) in properties {
+        let try_alone = |value: &Value| {
             let alone = Map::from_iter([(name.clone(), value.clone())]);
-            let error = serde_json::from_value::<T>(Value::Object(alone)).err()?;
-            let text = error.to_string();
-            Some(Fault {
-                property: Some(name.clone()),
-                unknown: text.starts_with(&format!("unknown field `{name}`")),
-                text,
-            })
-        })
-        .collect()
+            serde_json::from_value::<T>(Value::Object(alone)).err()
+        };
+        let Some(whole) = try_alone(value) else {
+            continue;
+        };
+        let text = whole.to_string();
+        let unknown = text.starts_with(&format!("unknown field `{name}`"));
+        let fault = |text: String| Fault {
+            property: Some(name.clone()),
+            unknown,
+            text,
+        };
+        let before = faults.len();
+        if let (Value::Array(entries), false) = (value, unknown) {
+            for (index, entry) in entries.iter().enumerate() {
+                if let Some(error) = try_alone(&Value::Array(vec![entry.clone()])) {
+                    faults.push(fault(format!("entry {}: {error}", index + 1)));
+                }
+            }
+        }
+        if faults.len() == before {
+            faults.push(fault(text));
+        }
+    }
+    faults
 }
 
 fn write(node: &impl Serialize) -> Map<String, Value> {

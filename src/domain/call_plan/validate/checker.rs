@@ -121,13 +121,13 @@ impl<'a> Checker<'a> {
                 );
                 continue;
             }
-            match self.plan.node(target).map(|node| &node.kind) {
+            match self.plan.node(target) {
                 None => self.branch_error(
                     Code::UnknownTarget,
                     Some(name),
                     format!("there is no node '{target}'"),
                 ),
-                Some(Kind::Start(_)) => self.branch_error(
+                Some(node) if node.is_start() => self.branch_error(
                     Code::BranchToStart,
                     Some(name),
                     "no branch can lead to the start".to_owned(),

@@ -49,8 +49,9 @@ pub(super) fn check(plan: &Plan, problems: &mut Vec<Problem>) {
         });
     };
     let reached = graph.reached(plan);
+    let has_start = plan.start().is_some();
     for (place, node) in plan.nodes.iter().enumerate() {
-        if !reached.get(place).copied().unwrap_or(false) && !matches!(node.kind, Kind::Start(_)) {
+        if has_start && !node.is_start() && !reached.get(place).copied().unwrap_or(false) {
             add(
                 Severity::Warning,
                 place,
@@ -113,7 +114,7 @@ impl Graph {
             .nodes
             .iter()
             .enumerate()
-            .filter(|(_, node)| matches!(node.kind, Kind::Start(_)))
+            .filter(|(_, node)| node.is_start())
             .map(|(place, _)| place)
             .collect();
         while let Some(place) = open.pop() {
