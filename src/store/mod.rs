@@ -19,6 +19,10 @@ pub mod scope;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;
+#[doc(hidden)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod trunks;
 pub mod users;

@@ -1,0 +1,33 @@
+//! The same tests on SQLite and on PostgreSQL.
+
+mod calls;
+mod migrations;
+mod plans;
+mod scheduled_calls;
+mod sign_in;
+mod tenancy;
+mod writer;
+
+use super::Store;
+use super::testing::{Sample, TestDatabase};
+
+/// Runs a test on an empty SQLite database, and then on an empty one of PostgreSQL.
+async fn on_both(test: impl AsyncFn(TestDatabase)) {
+    eprintln!("on SQLite:");
+    test(TestDatabase::sqlite()).await;
+    if let Some(database) = TestDatabase::postgres().await {
+        eprintln!("on PostgreSQL:");
+        test(database).await;
+    }
+}
+
+/// The same with the sample accounts in it.
+async fn with_accounts(test: impl AsyncFn(&Store, Sample)) {
+    on_both(async |database| {
+        let store = database.store().await.unwrap();
+        let sample = Sample::new(store.clone()).await.unwrap();
+        test(&store, sample).await;
+        store.close().await.unwrap();
+    })
+    .await;
+}
