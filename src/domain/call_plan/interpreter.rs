@@ -56,7 +56,7 @@ impl Interpreter {
     pub fn new(plan: Arc<Plan>, facts: Facts, mut rng: StdRng) -> Self {
         let random = rng.random_range(0..100);
         Self {
-            run: Run::new(Arc::clone(&plan), &facts, random),
+            run: Run::new(Arc::clone(&plan), facts, random),
             plan,
             place: Place::Before,
             window: None,
@@ -105,6 +105,10 @@ impl Interpreter {
 
     /// Takes one event. Events that come too late for their node, and timeouts that come before
     /// the deadline, change nothing.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an input is handed over, as to every machine"
+    )]
     pub fn handle(&mut self, event: Event, now: Now) {
         self.run.set_now(now);
         if matches!(self.place, Place::Over) {

@@ -32,16 +32,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(plan: Arc<Plan>, facts: &Facts, random: u32) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, facts: Facts, random: u32) -> Self {
         let mut variables = Variables::new(plan, &facts.variables);
         let (origin, answered) = match facts.origin {
             Origin::Inbound => ("inbound", false),
             Origin::Scheduled => ("scheduled", true),
             Origin::OutboundService => ("outbound_service", true),
         };
-        let calling = facts.calling.clone().unwrap_or_default();
-        variables.set_built_in("@calling_number", calling);
-        variables.set_built_in("@called_number", facts.called.clone());
+        variables.set_built_in("@calling_number", facts.calling.unwrap_or_default());
+        variables.set_built_in("@called_number", facts.called);
         variables.set_built_in("@call_id", facts.call.to_string());
         variables.set_built_in("@origin", origin.to_owned());
         variables.set_built_in("@random", random.to_string());

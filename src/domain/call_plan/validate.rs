@@ -2,6 +2,7 @@
 
 mod checker;
 mod graph;
+mod settings;
 
 pub(crate) use checker::Checker;
 

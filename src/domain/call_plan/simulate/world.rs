@@ -222,11 +222,11 @@ impl World {
                 self.waiting = false;
                 Some(Event::QueueOffered { destination })
             }
-            Coming::Scripted(happening) => self.scripted(happening),
+            Coming::Scripted(happening) => self.scripted(&happening),
         }
     }
 
-    fn scripted(&mut self, happening: Happening) -> Option<Event> {
+    fn scripted(&mut self, happening: &Happening) -> Option<Event> {
         match happening {
             // Planned key by key before.
             Happening::Digits { .. } => None,
@@ -239,7 +239,7 @@ impl World {
                 let leg = self.ringing.take()?;
                 Some(Event::DialFailed {
                     leg,
-                    cause,
+                    cause: *cause,
                     status: Some(cause.sip_status()),
                 })
             }
@@ -261,7 +261,9 @@ impl World {
                 self.nobody_free = true;
                 None
             }
-            Happening::QueuePosition { position } => Some(Event::QueuePosition { position }),
+            Happening::QueuePosition { position } => Some(Event::QueuePosition {
+                position: *position,
+            }),
             Happening::QueueOffered => {
                 self.nobody_free = false;
                 self.event(Coming::Offer)
@@ -336,7 +338,7 @@ impl World {
                     self.plan_after(length, Coming::Played(*play));
                 }
             }
-            Effect::StopPlay { .. } => self.play = None,
+            Effect::StopPlay { .. } | Effect::Bridge { .. } => self.play = None,
             Effect::Dial(dial) => {
                 self.ringing = Some(dial.leg);
                 let ring = u64::try_from(dial.ring.as_millis()).unwrap_or(LONGEST);
@@ -359,7 +361,6 @@ impl World {
                     });
                 }
             }
-            Effect::Bridge { .. } => self.play = None,
             Effect::JoinConference(entry) => {
                 let leg = entry.leg;
                 self.play = None;

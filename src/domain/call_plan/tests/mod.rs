@@ -124,7 +124,7 @@ impl Call {
     fn deadline(&self) -> Option<Duration> {
         self.interpreter
             .deadline()
-            .map(|deadline| deadline - self.start - self.elapsed)
+            .map(|deadline| deadline.duration_since(self.start + self.elapsed))
     }
 
     fn node(&self) -> &str {

@@ -273,7 +273,9 @@ proptest! {
             seen.extend(call.tell(event));
         }
         seen.extend(call.tell(last));
-        seen.iter().for_each(|effect| judge.see(effect));
+        for effect in &seen {
+            judge.see(effect);
+        }
         prop_assert!(judge.ended, "{seen:?}");
         prop_assert!(call.interpreter.is_over());
         for event in after {
