@@ -6,27 +6,14 @@ use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+pub use strowger_domain::directory::NumberStatus;
 use strowger_domain::e164::{E164, NumberClass};
 use strowger_domain::ids::{AccountId, NumberId, PlanId};
 use strowger_entity::call_plans;
 use strowger_entity::numbers::{Column, Entity, Model};
-use utoipa::ToSchema;
 
 const TABLE: &str = "numbers";
-
-/// Whether a number takes and makes calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NumberStatus {
-    /// It does.
-    Active,
-    /// Nobody uses it at present: callers hear that it is not available.
-    Parked,
-    /// Withdrawn from use by the operator.
-    Suspended,
-}
 
 /// A service number.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,12 @@ use std::fmt;
 use strowger_domain::ids::{AccountId, RouteId, TrunkId};
 use strowger_domain::route::{self, RoutingTable};
 use strowger_entity::{routes, trunks};
+use utoipa::ToSchema;
 
 const TABLE: &str = "trunks";
 
 /// What carries a trunk's SIP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrunkTransport {
     /// RFC 3261 over UDP.
