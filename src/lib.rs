@@ -1,6 +1,7 @@
 //! Strowger.
 
 pub mod accounts;
+pub mod api;
 pub mod calls;
 pub mod conferences;
 pub mod config;

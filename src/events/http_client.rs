@@ -11,7 +11,9 @@ use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Url, header, redirect};
 
-use super::network::{Network, is_public};
+use strowger_domain::route::Network;
+
+use super::network::is_public;
 
 /// What the client may do.
 #[derive(Clone, Debug)]

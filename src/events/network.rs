@@ -1,83 +1,6 @@
-//! Networks in CIDR form, and which addresses are no public web servers.
+//! Which addresses are no public web servers.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-/// A network in CIDR form (`192.0.2.0/24`); an address alone is a network of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
-
-/// The text is no network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write a network as address/prefix, such as 192.0.2.0/24 or 2001:db8::/32")]
-pub struct NoNetwork;
-
-impl Network {
-    /// Whether `address` lies in this network. An IPv4-mapped IPv6 address counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.prefix);
-                let (network, address) = (u32::from(network), u32::from(address));
-                network.checked_shr(shift) == address.checked_shr(shift)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.prefix);
-                let (network, address) = (u128::from(network), u128::from(address));
-                network.checked_shr(shift) == address.checked_shr(shift)
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = NoNetwork;
-
-    fn from_str(text: &str) -> Result<Self, NoNetwork> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_error| NoNetwork)?;
-        let widest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().map_err(|_error| NoNetwork)?,
-            None => widest,
-        };
-        if prefix > widest {
-            return Err(NoNetwork);
-        }
-        Ok(Self { address, prefix })
-    }
-}
-
-impl TryFrom<String> for Network {
-    type Error = NoNetwork;
-
-    fn try_from(text: String) -> Result<Self, NoNetwork> {
-        text.parse()
-    }
-}
-
-impl From<Network> for String {
-    fn from(network: Network) -> Self {
-        network.to_string()
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
 
 /// Whether an address is reachable for everybody on the Internet: not loopback, private,
 /// link-local (cloud metadata services live there), shared, multicast, or set aside for other ends.
@@ -159,42 +82,6 @@ mod tests {
         ] {
             let parsed: IpAddr = address.parse().unwrap();
             assert_eq!(is_public(parsed), public, "{address}");
-        }
-    }
-
-    #[test]
-    fn a_network_contains_its_own_addresses_only() {
-        for (network, address, inside) in [
-            ("127.0.0.0/8", "127.9.9.9", true),
-            ("127.0.0.0/8", "::ffff:127.0.0.1", true),
-            ("127.0.0.0/8", "128.0.0.1", false),
-            ("127.0.0.0/8", "::1", false),
-            ("10.0.0.1", "10.0.0.1", true),
-            ("10.0.0.1", "10.0.0.2", false),
-            ("0.0.0.0/0", "1.2.3.4", true),
-            ("::/0", "2001:db8::1", true),
-            ("2001:db8::/32", "2001:db9::1", false),
-        ] {
-            let parsed: Network = network.parse().unwrap();
-            assert_eq!(
-                parsed.contains(address.parse().unwrap()),
-                inside,
-                "{network} {address}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_no_network_is_refused() {
-        for text in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0.0/-1",
-            "::1/129",
-            "example.com/8",
-            "10.0.0.0/",
-        ] {
-            assert_eq!(text.parse::<Network>(), Err(NoNetwork), "{text}");
         }
     }
 }

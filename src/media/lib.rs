@@ -18,7 +18,6 @@ pub mod mixer;
 pub mod music;
 pub mod player;
 pub mod recorder;
-pub mod resample;
 pub mod rtp;
 pub mod sdp;
 pub mod session;

@@ -1,0 +1,285 @@
+//! Calls, live and ended, on one resource; and their records.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use strowger_domain::call::Origin;
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::CallRecord;
+use strowger_domain::ids::{AccountId, CallId, EventId, LegId, ScheduledCallId};
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::Tenant;
+use super::error::{Code, Problem};
+use super::input::{Json, Query, segment};
+use super::page::Listed;
+use super::{Api, page};
+use crate::store::calls::CallFilter;
+use crate::store::events::Event;
+use crate::store::{Page, StoreError};
+
+/// Live or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Liveness {
+    /// Calls that live now.
+    Live,
+    /// Calls that have ended.
+    Ended,
+}
+
+/// Which calls.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct CallQuery {
+    /// Most items of the page (1 to 500; 50 when absent).
+    pub limit: Option<u64>,
+    /// Where the page begins: `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Whether the account's descendants' calls are listed too.
+    pub descendants: Option<bool>,
+    /// Live or ended; absent: both.
+    #[param(inline)]
+    pub state: Option<Liveness>,
+    /// Where the service number, the calling or the called number is this one.
+    pub number: Option<String>,
+    /// How the call came to be.
+    #[param(inline)]
+    pub origin: Option<Origin>,
+    /// The scheduled call that it carries out.
+    pub scheduled_call: Option<ScheduledCallId>,
+    /// Started at this time or later.
+    #[serde(rename = "created_at[gte]")]
+    pub from: Option<DateTime<Utc>>,
+    /// Started before this time.
+    #[serde(rename = "created_at[lt]")]
+    pub before: Option<DateTime<Utc>>,
+}
+
+/// A fact of the event catalogue.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventView {
+    /// Its identifier.
+    pub id: EventId,
+    /// Its type in the catalogue.
+    #[serde(rename = "type")]
+    #[schema(example = "call.answered")]
+    pub kind: String,
+    /// When it happened.
+    #[serde(with = "strowger_domain::timestamp")]
+    pub time: DateTime<Utc>,
+    /// Where.
+    pub account: AccountId,
+    /// In which call.
+    pub call: Option<CallId>,
+    /// To which leg.
+    pub leg: Option<LegId>,
+    /// Counts within a call from 1, without gaps; 0 outside of a call.
+    pub sequence: u64,
+    /// What else is known.
+    pub data: Value,
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            kind: event.kind,
+            time: event.time,
+            account: event.account,
+            call: event.call,
+            leg: event.leg,
+            sequence: event.sequence,
+            data: event.data,
+        }
+    }
+}
+
+/// What may be asked of a live call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallAction {
+    /// End it.
+    HangUp,
+}
+
+/// A command to a live call.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionInput {
+    /// What to do.
+    pub action: CallAction,
+}
+
+/// Lists calls, the latest first.
+#[utoipa::path(get, path = "/v1/accounts/{account}/calls", tag = "calls", params(CallQuery),
+    responses((status = 200, body = Listed<CallRecord>)))]
+pub async fn list(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+    Query(query): Query<CallQuery>,
+) -> Result<HttpResponse, Problem> {
+    let mut calls = stored(&api, &tenant, &query).await?;
+    overlay(&api, &tenant, &query, &mut calls).await?;
+    Ok(page::answer(&request, calls, |call| call))
+}
+
+/// Lists the records of ended calls, the latest first.
+#[utoipa::path(get, path = "/v1/accounts/{account}/records", tag = "calls", params(CallQuery),
+    responses((status = 200, body = Listed<CallRecord>)))]
+pub async fn records(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+    Query(query): Query<CallQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = CallQuery {
+        state: Some(Liveness::Ended),
+        ..query
+    };
+    let calls = stored(&api, &tenant, &query).await?;
+    Ok(page::answer(&request, calls, |call| call))
+}
+
+/// Reads a call as it stands now.
+#[utoipa::path(get, path = "/v1/accounts/{account}/calls/{call}", tag = "calls",
+    responses((status = 200, body = CallRecord)))]
+pub async fn read(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(find(&api, &tenant, segment(&request, "call")?).await?))
+}
+
+/// Commands a live call.
+#[utoipa::path(post, path = "/v1/accounts/{account}/calls/{call}/actions", tag = "calls",
+    request_body = ActionInput, responses((status = 202, body = ActionInput),
+        (status = 409, body = super::error::ProblemBody)))]
+pub async fn act(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+    Json(input): Json<ActionInput>,
+) -> Result<HttpResponse, Problem> {
+    tenant.may_change()?;
+    let call = find(&api, &tenant, segment(&request, "call")?).await?;
+    let done = match input.action {
+        CallAction::HangUp => {
+            api.platform
+                .hang_up(call.account, call.id, Cause::NormalClearing)
+                .await?
+        }
+    };
+    if !done {
+        return Err(Problem::from(Code::Conflict).detail("The call has ended."));
+    }
+    Ok(HttpResponse::Accepted().json(input))
+}
+
+/// Lists the events of a call, in their order.
+#[utoipa::path(get, path = "/v1/accounts/{account}/calls/{call}/events", tag = "calls",
+    responses((status = 200, body = Listed<EventView>)))]
+pub async fn events(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let call = find(&api, &tenant, segment(&request, "call")?).await?;
+    let events = api.store.events_of(&tenant.scope, call.id).await?;
+    let items = events.into_iter().map(EventView::from).collect();
+    Ok(HttpResponse::Ok().json(Listed {
+        items,
+        next_cursor: None,
+    }))
+}
+
+async fn stored(
+    api: &Api,
+    tenant: &Tenant,
+    query: &CallQuery,
+) -> Result<Page<CallRecord>, Problem> {
+    let filter = CallFilter {
+        live: query.state.map(|state| state == Liveness::Live),
+        number: query.number.clone(),
+        origin: query.origin,
+        scheduled_call: query.scheduled_call,
+        started_from: query.from,
+        started_before: query.before,
+    };
+    let within = page::within(query.descendants, tenant.id());
+    let paging = page::paging(query.limit, query.cursor.as_deref())?;
+    Ok(api
+        .store
+        .calls(&tenant.scope, within, &filter, paging)
+        .await?)
+}
+
+/// What is kept of a live call is its beginning: how it stands now, its actor knows.
+async fn overlay(
+    api: &Api,
+    tenant: &Tenant,
+    query: &CallQuery,
+    calls: &mut Page<CallRecord>,
+) -> Result<(), Problem> {
+    if query.state == Some(Liveness::Ended) {
+        return Ok(());
+    }
+    let mut owners: Vec<AccountId> = calls
+        .items
+        .iter()
+        .filter(|call| call.ended_at.is_none())
+        .map(|call| call.account)
+        .collect();
+    owners.sort_unstable();
+    owners.dedup();
+    for owner in owners {
+        for live in api.platform.live_calls(owner).await? {
+            if let Some(call) = calls.items.iter_mut().find(|call| call.id == live.id) {
+                *call = live;
+            }
+        }
+    }
+    // Of those that began a moment ago nothing is kept yet: they head the first page.
+    let plain = query.number.is_none()
+        && query.origin.is_none()
+        && query.scheduled_call.is_none()
+        && query.before.is_none()
+        && query.cursor.is_none();
+    if plain {
+        let mut fresh = api.platform.live_calls(tenant.id()).await?;
+        fresh.retain(|live| {
+            calls
+                .items
+                .iter()
+                .all(|call| call.id != live.id && call.started_at < live.started_at)
+        });
+        fresh.sort_by_key(|call| std::cmp::Reverse((call.started_at, call.id)));
+        calls.items.splice(0..0, fresh);
+    }
+    Ok(())
+}
+
+/// A call of the account or below, as it stands now.
+async fn find(api: &Api, tenant: &Tenant, id: CallId) -> Result<CallRecord, Problem> {
+    match api.store.call(&tenant.scope, id).await {
+        Ok(call) if call.ended_at.is_some() => Ok(call),
+        Ok(call) => {
+            let live = api.platform.call(call.account, id).await?;
+            match live {
+                Some(live) => Ok(*live),
+                // It ended between the two questions, or its record is just being written.
+                None => Ok(api.store.call(&tenant.scope, id).await?),
+            }
+        }
+        Err(StoreError::NotFound) => {
+            let live = api.platform.call(tenant.id(), id).await?;
+            Ok(*live.ok_or(Code::NotFound)?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,275 @@
+//! What comes in: JSON bodies, query strings and path segments, read strictly.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
+
+use super::error::{Code, Faults, Problem};
+
+/// The largest JSON body, in bytes. A call plan of a thousand nodes is a third of it.
+pub const MAX_JSON: usize = 1024 * 1024;
+
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// A JSON body. Unknown fields and wrong types are told by the place where they stand.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Boxed<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(Problem::from(Code::UnsupportedMedia).detail("Send application/json."));
+            }
+            let body = body(payload, MAX_JSON).await?;
+            read_json(&body).map(Self)
+        })
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let kind = value.to_str().unwrap_or("").split(';').next().unwrap_or("");
+    let kind = kind.trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// Reads the whole body, up to a limit.
+pub async fn body(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk =
+            chunk.map_err(|error| Problem::from(Code::MalformedBody).detail(error.to_string()))?;
+        if body.len() + chunk.len() > limit {
+            let detail = format!("It may have {limit} bytes.");
+            return Err(Problem::from(Code::TooLarge).detail(detail));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Reads a JSON text.
+pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = pointer(error.path());
+        let error = error.into_inner();
+        if error.is_data() {
+            let (code, detail) = plain_words(&error.to_string());
+            Problem::fault(&pointer, code, detail)
+        } else {
+            Problem::from(Code::MalformedJson).detail(error.to_string())
+        }
+    })?;
+    json.end()
+        .map_err(|error| Problem::from(Code::MalformedJson).detail(error.to_string()))?;
+    Ok(value)
+}
+
+/// The code of a fault that serde found, and its text without the place in the text.
+fn plain_words(message: &str) -> (&'static str, String) {
+    let text = message.split(" at line ").next().unwrap_or(message);
+    let code = if text.starts_with("unknown field") {
+        "unknown_field"
+    } else if text.starts_with("missing field") {
+        "missing"
+    } else if text.starts_with("unknown variant") {
+        "unknown_value"
+    } else if text.starts_with("invalid type") {
+        "wrong_type"
+    } else {
+        "invalid_value"
+    };
+    (code, text.to_owned())
+}
+
+/// RFC 6901.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+            }
+            Segment::Map { key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            // A variant is a value in our documents, not a place.
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// A query string; an unknown parameter is an error.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let read = web::Query::<T>::from_query(request.query_string());
+        std::future::ready(match read {
+            Ok(query) => Ok(Self(query.into_inner())),
+            Err(error) => Err(Problem::from(Code::MalformedQuery).detail(error.to_string())),
+        })
+    }
+}
+
+/// A path segment. What is no identifier names nothing: not found.
+pub fn segment<T: FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
+    let text = request.match_info().get(name).unwrap_or("");
+    text.parse().map_err(|_error| Code::NotFound.into())
+}
+
+/// Tells an absent field from null, for merge patches (RFC 7396): absent stays, null is removed.
+pub fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// The value with a merge patch (RFC 7396) laid over it; faults stand below `pointer`.
+pub fn merged<T: Serialize + DeserializeOwned>(
+    faults: &mut Faults,
+    pointer: &str,
+    current: &T,
+    patch: Value,
+) -> Option<T> {
+    let mut value = serde_json::to_value(current).unwrap_or_default();
+    lay_over(&mut value, patch);
+    match read_json(value.to_string().as_bytes()) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            faults.extend(pointer, problem.errors);
+            None
+        }
+    }
+}
+
+fn lay_over(value: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *value = patch;
+        return;
+    };
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    let Value::Object(members) = value else {
+        return;
+    };
+    for (name, patch) in patch {
+        if patch.is_null() {
+            members.remove(&name);
+        } else {
+            lay_over(members.entry(name).or_insert(Value::Null), patch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(rename = "inner")]
+        _inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(rename = "number")]
+        _number: u8,
+    }
+
+    #[test]
+    fn a_fault_is_told_by_its_place() {
+        for (text, pointer, code) in [
+            (
+                r#"{"inner":[{"number":1},{"number":"x"}]}"#,
+                "/inner/1/number",
+                "wrong_type",
+            ),
+            (
+                r#"{"inner":[{"number":300}]}"#,
+                "/inner/0/number",
+                "invalid_value",
+            ),
+            (
+                r#"{"inner":[{"number":1,"a/b":2}]}"#,
+                "/inner/0/a~1b",
+                "unknown_field",
+            ),
+            (r#"{"inner":[{}]}"#, "/inner/0", "missing"),
+            (r#"{"inner":[],"wrong":1}"#, "/wrong", "unknown_field"),
+            ("[]", "", "missing"),
+        ] {
+            let problem = read_json::<Outer>(text.as_bytes()).unwrap_err();
+            assert_eq!(problem.code, Code::Invalid, "{text}");
+            let fault = &problem.errors[0];
+            assert_eq!(
+                (&fault.pointer[..], fault.code),
+                (pointer, code),
+                "{text}: {fault:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_so() {
+        for text in [
+            "",
+            "{",
+            "{\"inner\":[],}",
+            "{\"inner\":[]} x",
+            "\u{0}",
+            "nul",
+        ] {
+            let problem = read_json::<Outer>(text.as_bytes()).unwrap_err();
+            assert_eq!(problem.code, Code::MalformedJson, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_merge_patch_replaces_adds_and_removes() {
+        let mut value = serde_json::json!({"a": {"b": 1, "c": 2}, "d": [1]});
+        lay_over(
+            &mut value,
+            serde_json::json!({"a": {"b": 3, "c": null}, "d": [2], "e": {}}),
+        );
+        assert_eq!(value, serde_json::json!({"a": {"b": 3}, "d": [2], "e": {}}));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let text = format!("{{\"inner\":{}", "[".repeat(100_000));
+        assert!(read_json::<serde_json::Value>(text.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! The description of the API: OpenAPI 3.1, made of the types that the handlers use.
+
+use actix_web::HttpResponse;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa::openapi::{OpenApi as Document, RefOr, Required};
+use utoipa::{Modify, OpenApi};
+
+use super::error::{Code, ProblemBody};
+use super::{
+    accounts, audio, call_plans, calls, events, instances, numbers, plan_checks, recordings,
+    routes, scheduled_calls, services, sessions, system, trunks, users,
+};
+use crate::events::log::CATALOGUE;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Strowger",
+        description = "The API of the Strowger telephony platform. The portal uses nothing else.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact()
+    ),
+    paths(
+        sessions::token, sessions::refresh, sessions::logout, sessions::keys, sessions::me,
+        document,
+        accounts::list, accounts::read, accounts::change, accounts::children,
+        accounts::create_child,
+        users::list, users::create, users::read, users::change,
+        numbers::list, numbers::create, numbers::read, numbers::change,
+        call_plans::list, call_plans::create, call_plans::read, call_plans::change,
+        call_plans::draft, call_plans::save_draft, call_plans::publish, call_plans::versions,
+        call_plans::version,
+        plan_checks::validate, plan_checks::simulate, plan_checks::validate_draft,
+        plan_checks::simulate_draft,
+        audio::list, audio::upload, audio::read, audio::remove, audio::download,
+        trunks::list, trunks::create, trunks::read, trunks::change, trunks::remove,
+        routes::list, routes::create, routes::read, routes::remove,
+        scheduled_calls::list, scheduled_calls::create, scheduled_calls::read,
+        scheduled_calls::cancel,
+        calls::list, calls::read, calls::act, calls::events, calls::records,
+        recordings::list, recordings::read, recordings::remove, recordings::audio,
+        services::list, services::read, services::put, services::remove,
+        instances::start, instances::list, instances::read,
+        events::stream_events,
+        system::health, system::ready, system::metrics,
+    ),
+    components(schemas(ProblemBody)),
+    security(("token" = [])),
+    modifiers(&Common)
+)]
+struct Description;
+
+/// What holds for every operation, and need not be said with each.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let token = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let service = Http::builder().scheme(HttpAuthScheme::Basic).build();
+        components.add_security_scheme("service", SecurityScheme::Http(service));
+        let events: String = CATALOGUE
+            .iter()
+            .map(|(kind, text)| format!("- `{kind}`: {text}\n"))
+            .collect();
+        let codes: String = Code::ALL
+            .iter()
+            .map(|code| format!("- `{}` ({}): {}\n", code.name(), code.status(), code.text()))
+            .collect();
+        let intro = document.info.description.take().unwrap_or_default();
+        document.info.description = Some(format!(
+            "{intro}\n\n## Problems\n{codes}\n## Events\n{events}"
+        ));
+        for (path, item) in &mut document.paths.paths {
+            let names: Vec<String> = segments(path).map(ToOwned::to_owned).collect();
+            for operation in operations(item) {
+                for name in &names {
+                    describe_segment(operation, name);
+                }
+                let problem = ResponseBuilder::new()
+                    .description("A problem (RFC 9457)")
+                    .content(
+                        "application/problem+json",
+                        ContentBuilder::new()
+                            .schema(Some(Ref::from_schema_name("Problem")))
+                            .build(),
+                    )
+                    .build();
+                let all = &mut operation.responses.responses;
+                all.retain(|status, _| !status.starts_with(['4', '5']) || status == "503");
+                all.insert("default".to_owned(), RefOr::T(problem));
+            }
+        }
+    }
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn describe_segment(operation: &mut Operation, name: &str) {
+    let known = operation.parameters.get_or_insert_default();
+    if known
+        .iter()
+        .any(|one| matches!(one, RefOr::T(one) if one.name == name))
+    {
+        return;
+    }
+    let text = match name {
+        "account" => "An account's id; `me` is the token's own account".to_owned(),
+        "service" => "The service's name".to_owned(),
+        "version" => "Counts from 1".to_owned(),
+        other => format!("The id of the {}", other.replace('_', " ")),
+    };
+    let kind = if name == "version" {
+        Type::Integer
+    } else {
+        Type::String
+    };
+    let parameter = ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(text))
+        .schema(Some(ObjectBuilder::new().schema_type(kind)))
+        .build();
+    known.insert(0, RefOr::T(parameter));
+}
+
+/// The description.
+pub fn description() -> Document {
+    Description::openapi()
+}
+
+/// Describes the API (OpenAPI 3.1).
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "system", security(()),
+    responses((status = 200, body = serde_json::Value)))]
+pub async fn document() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "no-cache"))
+        .json(description())
+}

@@ -1,0 +1,132 @@
+//! The event log: the catalogue of what is told, and readers that follow it.
+//!
+//! Whoever has a fact to tell hands it to the store's [`Writer`]. A call numbers its own events
+//! without gaps. A reader waits for the writer and reads on from the last event that it has seen,
+//! so that a slow or returning reader misses nothing, and what it is told is already kept.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use strowger_domain::ids::{AccountId, EventId};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::store::events::Event;
+use crate::store::{AccountScope, Store, StoreError, Within, Writer};
+
+/// Every type of event, and when it is told.
+pub const CATALOGUE: &[(&str, &str)] = &[
+    (
+        CALL_STARTED,
+        "A call came, or the platform began to dial one.",
+    ),
+    ("call.ringing", "The first party of a call rings."),
+    ("call.answered", "The first party of a call is connected."),
+    (
+        "call.step",
+        "A call reached a node of its plan, or an action of its application.",
+    ),
+    (
+        "call.annotated",
+        "A plan or an application put a value on record.",
+    ),
+    ("call.queued", "A call waits in a queue."),
+    (
+        "call.ended",
+        "A call is over: exactly one for each call, and its last.",
+    ),
+    ("leg.dialling", "A party of a call is being dialled."),
+    ("leg.ringing", "A party of a call rings."),
+    ("leg.answered", "A party of a call answered."),
+    ("leg.ended", "A party of a call has gone."),
+    (
+        "recording.ready",
+        "A recording is complete and can be read.",
+    ),
+    ("recording.failed", "A recording could not be made."),
+    (
+        SCHEDULED_CALL_UPDATED,
+        "The state of a scheduled call changed.",
+    ),
+    (
+        "instance.updated",
+        "The state of an application instance changed.",
+    ),
+    ("instance.page", "A page of an application was asked for."),
+];
+
+/// A call came, or the platform began to dial one.
+pub const CALL_STARTED: &str = "call.started";
+
+/// The state of a scheduled call changed; `data` is `{scheduled_call, state, …}`.
+pub const SCHEDULED_CALL_UPDATED: &str = "scheduled_call.updated";
+
+/// Tells a fact that belongs to no call.
+pub fn tell(writer: &Writer, kind: &str, account: AccountId, data: Value, now: DateTime<Utc>) {
+    let event = Event {
+        id: EventId::from_uuid(Uuid::now_v7()),
+        kind: kind.to_owned(),
+        time: now,
+        account,
+        call: None,
+        leg: None,
+        sequence: 0,
+        data,
+    };
+    // A writer that takes no more has said so in the log.
+    let _refused = writer.event(event);
+}
+
+/// Reads a part of the log and goes on as it grows.
+pub struct Follower {
+    store: Store,
+    scope: AccountScope,
+    within: Within,
+    last: Option<EventId>,
+    written: watch::Receiver<u64>,
+}
+
+/// Most events that a follower takes at a time.
+const AT_A_TIME: u64 = 200;
+
+impl Follower {
+    /// Begins after an event that was seen, or with what comes from now on.
+    pub async fn start(
+        store: Store,
+        writer: &Writer,
+        scope: AccountScope,
+        within: Within,
+        seen: Option<EventId>,
+    ) -> Result<Self, StoreError> {
+        let written = writer.written();
+        let last = match seen {
+            Some(seen) => Some(seen),
+            None => store.last_event(&scope, within).await?,
+        };
+        Ok(Self {
+            store,
+            scope,
+            within,
+            last,
+            written,
+        })
+    }
+
+    /// The next events, in the order of the log. Empty: there is none yet.
+    pub async fn read(&mut self) -> Result<Vec<Event>, StoreError> {
+        // Marked as seen before the reading: what is written meanwhile wakes the next wait.
+        self.written.mark_unchanged();
+        let events = self
+            .store
+            .events_after(&self.scope, self.within, self.last, AT_A_TIME)
+            .await?;
+        if let Some(event) = events.last() {
+            self.last = Some(event.id);
+        }
+        Ok(events)
+    }
+
+    /// Waits until more was written; `false`: nothing will be written any more.
+    pub async fn wait(&mut self) -> bool {
+        self.written.changed().await.is_ok()
+    }
+}
