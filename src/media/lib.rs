@@ -18,6 +18,7 @@ pub mod mixer;
 pub mod music;
 pub mod player;
 pub mod recorder;
+pub mod resample;
 pub mod rtp;
 pub mod sdp;
 pub mod session;
