@@ -118,6 +118,7 @@ impl From<Node> for NodeDocument {
 /// A place on the canvas.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NodePosition)]
 pub struct Position {
     /// To the right, in pixels.
     pub x: f64,
@@ -128,6 +129,7 @@ pub struct Position {
 /// A variable of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlanVariable)]
 pub struct Variable {
     /// `@` and letters, digits and underscores; 2 to 100 characters.
     pub name: String,
@@ -144,6 +146,7 @@ pub struct Variable {
 /// Who shares the value of a variable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PlanVariableScope)]
 pub enum Scope {
     /// One call.
     #[default]

@@ -24,6 +24,7 @@ use utoipa::ToSchema;
 /// What happens in a simulated call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlanScript)]
 pub struct Script {
     /// How the call comes to be.
     #[serde(default = "inbound")]
@@ -78,6 +79,7 @@ impl Script {
 
 /// Something that happens at a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanScriptEvent)]
 pub struct ScriptEvent {
     /// When, in ms from the beginning of the call.
     pub at_ms: u64,
@@ -89,6 +91,7 @@ pub struct ScriptEvent {
 /// Something that people or the network do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[schema(as = PlanScriptHappening)]
 pub enum Happening {
     /// The A-party presses keys, 250 ms apart.
     Digits {
@@ -125,6 +128,7 @@ pub enum Happening {
 /// A party of a simulated call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PlanScriptParty)]
 pub enum Party {
     /// The caller, or the first party.
     A,

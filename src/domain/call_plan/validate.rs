@@ -40,6 +40,7 @@ impl Context {
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PlanProblemSeverity)]
 pub enum Severity {
     /// The plan can't be published.
     Error,
@@ -50,6 +51,7 @@ pub enum Severity {
 /// Names a problem; stable, so that programs can tell problems apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PlanProblemCode)]
 pub enum Code {
     /// The format version is not 1.
     UnknownFormatVersion,
@@ -57,6 +59,10 @@ pub enum Code {
     TooFewNodes,
     /// The plan has more than 1,000 nodes.
     TooManyNodes,
+    /// The plan has more than 1,000 variables.
+    TooManyVariables,
+    /// The plan's name has more than 200 characters.
+    NameTooLong,
     /// There is no start node.
     NoStart,
     /// There is more than one start node.
@@ -117,10 +123,12 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::UnknownFormatVersion,
         Self::TooFewNodes,
         Self::TooManyNodes,
+        Self::TooManyVariables,
+        Self::NameTooLong,
         Self::NoStart,
         Self::SeveralStarts,
         Self::InvalidNodeId,
@@ -154,6 +162,7 @@ impl Code {
 
 /// One problem of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PlanProblem)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
@@ -173,6 +182,12 @@ pub struct Problem {
 /// The most nodes of a plan.
 const MOST_NODES: usize = 1_000;
 
+/// The most variables of a plan.
+const MOST_VARIABLES: usize = 1_000;
+
+/// The longest name of a plan in characters.
+const LONGEST_NAME: usize = 200;
+
 /// Whether a plan with these problems may be published and run.
 pub fn is_runnable(problems: &[Problem]) -> bool {
     problems
@@ -185,13 +200,14 @@ pub fn is_runnable(problems: &[Problem]) -> bool {
 pub fn validate(plan: &Plan, context: &Context) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_whole(plan, &mut problems);
-    if plan.nodes.len() > MOST_NODES {
+    if plan.nodes.len() > MOST_NODES || plan.variables.len() > MOST_VARIABLES {
         return problems;
     }
+    let index = checker::Index::new(plan);
     let mut uses = BTreeSet::new();
     let mut assigned = BTreeSet::new();
     for node in &plan.nodes {
-        let mut checker = Checker::new(plan, node, context);
+        let mut checker = Checker::new(&index, node, context);
         checker.check_node();
         let found = checker.into_findings();
         problems.extend(found.problems);
@@ -236,6 +252,20 @@ fn check_whole(plan: &Plan, problems: &mut Vec<Problem>) {
             Code::TooManyNodes,
             None,
             "a plan has at most 1,000 nodes".to_owned(),
+        );
+    }
+    if plan.variables.len() > MOST_VARIABLES {
+        error(
+            Code::TooManyVariables,
+            None,
+            "a plan has at most 1,000 variables".to_owned(),
+        );
+    }
+    if plan.name.chars().count() > LONGEST_NAME {
+        error(
+            Code::NameTooLong,
+            None,
+            "a plan's name has at most 200 characters".to_owned(),
         );
     }
     let starts = plan.nodes.iter().filter(|node| node.is_start());

@@ -94,9 +94,9 @@ impl NodeType for DeliverCall {
                 format!("at most {MOST_FURTHER} further destinations"),
             );
         }
-        for destination in &self.further_destinations {
+        checker.each(&self.further_destinations, |checker, destination| {
             checker.destination("further_destinations", destination);
-        }
+        });
         checker.number("ring_duration_s", &self.ring_duration_s, delivery::RING_S);
         checker.presentation("presentation", self.presentation.as_ref());
         self.recording.check(checker);

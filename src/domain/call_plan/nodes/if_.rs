@@ -6,7 +6,7 @@
 //! the type, the condition is false, also for `not_equal`. Branches: those that the conditions name,
 //! and `else`; all mandatory.
 
-use super::{Branch, Next, NodeType};
+use super::{Branch, Next, NodeType, named_branches};
 use crate::call_plan::plan::Node;
 use crate::call_plan::run::Run;
 use crate::call_plan::setting::Setting;
@@ -134,20 +134,16 @@ impl Comparison {
 
 impl NodeType for If {
     fn branches(&self) -> Vec<Branch> {
-        let mut branches = Vec::new();
-        for condition in &self.conditions {
-            let branch = Branch::mandatory(condition.branch.clone());
-            if !branches.contains(&branch) {
-                branches.push(branch);
-            }
-        }
-        branches.push(Branch::mandatory("else"));
-        branches
+        let names = self
+            .conditions
+            .iter()
+            .map(|condition| condition.branch.as_str());
+        named_branches(names, "else")
     }
 
     fn check(&self, checker: &mut Checker<'_>) {
         checker.list_length("conditions", self.conditions.len(), MOST_CONDITIONS);
-        for condition in &self.conditions {
+        checker.each(&self.conditions, |checker, condition| {
             checker.branch_name("conditions", &condition.branch, "else");
             for side in [&condition.left, &condition.right] {
                 match side {
@@ -163,7 +159,7 @@ impl NodeType for If {
                     }
                 }
             }
-        }
+        });
     }
 
     fn enter(&self, _here: &Node, run: &mut Run) -> Next {

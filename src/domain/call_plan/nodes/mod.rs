@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A node's type with its properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +103,20 @@ impl Branch {
             mandatory: false,
         }
     }
+}
+
+/// The branches that the entries of a list name, each once in the order of the entries, and the one
+/// of what matches nothing.
+fn named_branches<'a>(
+    names: impl Iterator<Item = &'a str>,
+    otherwise: &'static str,
+) -> Vec<Branch> {
+    let mut seen = BTreeSet::new();
+    names
+        .filter(|name| seen.insert(*name))
+        .map(|name| Branch::mandatory(name.to_owned()))
+        .chain([Branch::mandatory(otherwise)])
+        .collect()
 }
 
 /// How a node goes on.

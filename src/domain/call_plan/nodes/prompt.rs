@@ -73,23 +73,21 @@ pub(crate) fn check(property: &str, prompt: &[PromptSound], checker: &mut Checke
             format!("a prompt has at most {MOST_SOUNDS} sounds"),
         );
     }
-    for sound in prompt {
-        match sound {
-            PromptSound::Audio { audio } => checker.audio(property, audio),
-            PromptSound::Text { text, .. } => {
-                checker.needed(property, text);
-                checker.text(property, text);
-            }
-            PromptSound::Silence { duration_ms } => {
-                if !(1..=60_000).contains(duration_ms) {
-                    checker.error(
-                        Code::OutOfRange,
-                        property,
-                        "a pause has 1 to 60,000 ms".to_owned(),
-                    );
-                }
-            }
-            PromptSound::Beep | PromptSound::Music => {}
+    checker.each(prompt, |checker, sound| match sound {
+        PromptSound::Audio { audio } => checker.audio(property, audio),
+        PromptSound::Text { text, .. } => {
+            checker.needed(property, text);
+            checker.text(property, text);
         }
-    }
+        PromptSound::Silence { duration_ms } => {
+            if !(1..=60_000).contains(duration_ms) {
+                checker.error(
+                    Code::OutOfRange,
+                    property,
+                    "a pause has 1 to 60,000 ms".to_owned(),
+                );
+            }
+        }
+        PromptSound::Beep | PromptSound::Music => {}
+    });
 }

@@ -122,9 +122,9 @@ impl NodeType for Queue {
         checker.permission(permitted, "", "queues");
         checker.name("queue", &self.queue);
         checker.list_length("destinations", self.destinations.len(), MOST_DESTINATIONS);
-        for destination in &self.destinations {
+        checker.each(&self.destinations, |checker, destination| {
             checker.destination("destinations", destination);
-        }
+        });
         checker.number("max_connected", &self.max_connected, MAX_CONNECTED);
         checker.number("max_waiting", &self.max_waiting, MAX_WAITING);
         if let Some(wait) = &self.max_wait_s {

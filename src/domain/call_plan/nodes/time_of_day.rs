@@ -8,7 +8,7 @@
 //! that the entries name, and `no_match`; all mandatory.
 
 use super::day::Weekday;
-use super::{Branch, Next, NodeType};
+use super::{Branch, Next, NodeType, named_branches};
 use crate::call_plan::plan::Node;
 use crate::call_plan::run::Run;
 use crate::call_plan::setting::Setting;
@@ -55,32 +55,21 @@ fn yes() -> bool {
 
 impl NodeType for TimeOfDay {
     fn branches(&self) -> Vec<Branch> {
-        let mut branches = Vec::new();
-        for entry in &self.entries {
-            let branch = Branch::mandatory(entry.branch.clone());
-            if !branches.contains(&branch) {
-                branches.push(branch);
-            }
-        }
-        branches.push(Branch::mandatory("no_match"));
-        branches
+        let names = self.entries.iter().map(|entry| entry.branch.as_str());
+        named_branches(names, "no_match")
     }
 
     fn check(&self, checker: &mut Checker<'_>) {
         checker.list_length("entries", self.entries.len(), MOST_ENTRIES);
         checker.time_zone("time_zone", self.time_zone.as_ref());
-        for (index, entry) in self.entries.iter().enumerate() {
+        checker.each(&self.entries, |checker, entry| {
             checker.branch_name("entries", &entry.branch, "no_match");
             if entry.days.is_empty() {
-                checker.error(
-                    Code::MissingProperty,
-                    "entries",
-                    format!("entry {} has no days", index + 1),
-                );
+                checker.error(Code::MissingProperty, "entries", "no days".to_owned());
             }
             checker.parsed("entries", &entry.from, "a time of the form HH:MM", minute);
             checker.parsed("entries", &entry.to, "a time of the form HH:MM", minute);
-        }
+        });
     }
 
     fn enter(&self, _here: &Node, run: &mut Run) -> Next {

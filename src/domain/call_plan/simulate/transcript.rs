@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 /// What happened in a simulated call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = PlanTranscript)]
 pub struct Transcript {
     /// The nodes that the call passed, in order.
     pub steps: Vec<SimulatedStep>,
@@ -49,6 +50,7 @@ pub struct SimulatedEffect {
 
 /// How a simulated call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SimulatedEnd)]
 pub struct End {
     /// When, in ms from the beginning.
     pub at_ms: u64,

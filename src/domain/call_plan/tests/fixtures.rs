@@ -100,7 +100,12 @@ fn every_code_is_found_in_a_broken_plan() {
     let nodes: Vec<Value> = (0..1_001)
         .map(|index| json!({"id": index.to_string(), "type": "hang_up"}))
         .collect();
-    let large = json!({"account": "everything", "plan": {"format_version": 1, "nodes": nodes}});
+    let variables: Vec<Value> = (0..1_001)
+        .map(|index| json!({"name": format!("@v{index}"), "default": ""}))
+        .collect();
+    let large = json!({"account": "everything", "plan": {
+        "format_version": 1, "name": "x".repeat(201), "nodes": nodes, "variables": variables,
+    }});
     found.extend(problems(&large).iter().map(|problem| code(problem.code)));
     for known in Code::ALL {
         assert!(found.contains(&code(known)), "{known:?}");
@@ -192,4 +197,28 @@ fn a_custom_number_may_be_shown_where_its_class_may() {
     assert!(!shown("+441632960002", false));
     assert!(shown("+441632960002", true));
     assert!(!shown("+447000000000", true), "a personal number");
+}
+
+#[test]
+fn a_large_list_is_checked_in_no_time() {
+    let entries: Vec<Value> = (0..20_000)
+        .map(|index| {
+            json!({"branch": format!("b{index}"), "days": ["monday"], "from": "x", "to": "y"})
+        })
+        .collect();
+    let branches: serde_json::Map<String, Value> = (0..20_000)
+        .map(|index| (format!("b{index}"), json!("bye")))
+        .collect();
+    let plan: Plan = serde_json::from_value(json!({
+        "format_version": 1,
+        "nodes": [
+            {"id": "start", "type": "start", "branches": {"continue": "hours"}},
+            {"id": "hours", "type": "time_of_day", "properties": {"entries": entries},
+             "branches": branches},
+            {"id": "bye", "type": "hang_up"},
+        ],
+    }))
+    .unwrap();
+    let problems = validate(&plan, &Context::permissive());
+    assert_eq!(problems.len(), 200);
 }

@@ -3,18 +3,50 @@
 use super::{Code, Context, Problem, Severity};
 use crate::account::Permissions;
 use crate::call_plan::nodes::{Kind, Unreadable};
-use crate::call_plan::plan::{Node, Plan};
+use crate::call_plan::plan::{Node, Plan, Variable};
 use crate::call_plan::variables::{Piece, is_built_in, is_name, pieces};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest text in characters.
 const LONGEST_TEXT: usize = 2_000;
 
+/// The most problems that are named for one node.
+const MOST_PROBLEMS: usize = 200;
+
+/// A plan's nodes and variables by name; the first one where a name is there twice.
+pub(super) struct Index<'a> {
+    nodes: BTreeMap<&'a str, &'a Node>,
+    variables: BTreeMap<&'a str, &'a Variable>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        let nodes = plan.nodes.iter().rev();
+        let variables = plan.variables.iter().rev();
+        Self {
+            nodes: nodes.map(|node| (node.id.as_str(), node)).collect(),
+            variables: variables
+                .map(|variable| (variable.name.as_str(), variable))
+                .collect(),
+        }
+    }
+
+    fn node(&self, id: &str) -> Option<&'a Node> {
+        self.nodes.get(id).copied()
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&'a Variable> {
+        self.variables.get(name).copied()
+    }
+}
+
 /// Looks at one node and gathers what is wrong with it.
 pub(crate) struct Checker<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) index: &'a Index<'a>,
     node: &'a Node,
     pub(super) context: &'a Context,
+    /// The entry of a list that is looked at, from 1.
+    entry: Option<usize>,
     findings: Findings,
 }
 
@@ -29,11 +61,12 @@ pub(crate) struct Findings {
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(plan: &'a Plan, node: &'a Node, context: &'a Context) -> Self {
+    pub(super) fn new(index: &'a Index<'a>, node: &'a Node, context: &'a Context) -> Self {
         Self {
-            plan,
+            index,
             node,
             context,
+            entry: None,
             findings: Findings::default(),
         }
     }
@@ -83,6 +116,9 @@ impl<'a> Checker<'a> {
 
     fn check_branches(&mut self) {
         let known = self.node.kind.branches();
+        let names: Option<BTreeSet<&str>> = known
+            .as_ref()
+            .map(|known| known.iter().map(|branch| branch.name.as_ref()).collect());
         for branch in known.iter().flatten() {
             if branch.mandatory && !self.node.branches.contains_key(branch.name.as_ref()) {
                 self.branch_error(
@@ -93,9 +129,9 @@ impl<'a> Checker<'a> {
             }
         }
         for (name, target) in &self.node.branches {
-            let is_known = known
+            let is_known = names
                 .as_ref()
-                .is_none_or(|known| known.iter().any(|branch| branch.name == name.as_str()));
+                .is_none_or(|names| names.contains(name.as_str()));
             if !is_known {
                 self.branch_error(
                     Code::UnknownBranch,
@@ -111,7 +147,7 @@ impl<'a> Checker<'a> {
                 );
                 continue;
             }
-            match self.plan.node(target) {
+            match self.index.node(target) {
                 None => self.branch_error(
                     Code::UnknownTarget,
                     Some(name),
@@ -127,6 +163,15 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Looks at the entries of a list one by one, so that a problem tells which one has it.
+    pub(crate) fn each<T>(&mut self, entries: &[T], mut look: impl FnMut(&mut Self, &T)) {
+        for (index, entry) in entries.iter().enumerate() {
+            self.entry = Some(index + 1);
+            look(self, entry);
+        }
+        self.entry = None;
+    }
+
     pub(crate) fn is_connected(&self, branch: &str) -> bool {
         self.node.branches.contains_key(branch)
     }
@@ -134,9 +179,10 @@ impl<'a> Checker<'a> {
     /// A property is wrong; an empty `property` means the node.
     pub(crate) fn error(&mut self, code: Code, property: &str, text: String) {
         let property = Some(property).filter(|property| !property.is_empty());
-        let text = match property {
-            Some(property) => format!("{property}: {text}"),
-            None => text,
+        let text = match (property, self.entry) {
+            (Some(property), Some(entry)) => format!("{property}: entry {entry}: {text}"),
+            (Some(property), None) => format!("{property}: {text}"),
+            (None, _) => text,
         };
         self.push(Severity::Error, code, property, None, text);
     }
@@ -161,7 +207,8 @@ impl<'a> Checker<'a> {
             code,
             text,
         };
-        if !self.findings.problems.contains(&problem) {
+        let is_new = !self.findings.problems.contains(&problem);
+        if is_new && self.findings.problems.len() < MOST_PROBLEMS {
             self.findings.problems.push(problem);
         }
     }
@@ -196,7 +243,7 @@ impl<'a> Checker<'a> {
     /// A variable is read. `false` when it is not there.
     pub(crate) fn used(&mut self, property: &str, name: &str) -> bool {
         self.findings.uses.insert(name.to_owned());
-        if is_built_in(name) || self.plan.variable(name).is_some() {
+        if is_built_in(name) || self.index.variable(name).is_some() {
             return true;
         }
         let text = if is_name(name) {
@@ -219,7 +266,7 @@ impl<'a> Checker<'a> {
             return;
         }
         self.findings.assigned.insert(name.to_owned());
-        if self.plan.variable(name).is_none() {
+        if self.index.variable(name).is_none() {
             self.error(
                 Code::UnknownVariable,
                 property,
@@ -247,7 +294,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             self.findings.uses.insert(name.to_owned());
-            if !is_built_in(name) && self.plan.variable(name).is_none() {
+            if !is_built_in(name) && self.index.variable(name).is_none() {
                 self.push(
                     Severity::Warning,
                     Code::UnknownVariable,

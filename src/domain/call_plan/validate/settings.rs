@@ -54,7 +54,7 @@ impl Checker<'_> {
         if !self.used(property, name) || is_built_in(name) {
             return;
         }
-        let default = self.plan.variable(name).map(|variable| &variable.default);
+        let default = self.index.variable(name).map(|variable| &variable.default);
         if let Some(default) = default
             && read(default).is_none()
         {
@@ -111,7 +111,7 @@ impl Checker<'_> {
         let id = match audio {
             Setting::Literal(text) => read(text),
             Setting::Variable(name) => self
-                .plan
+                .index
                 .variable(name)
                 .and_then(|variable| read(&variable.default)),
         };
@@ -137,7 +137,7 @@ impl Checker<'_> {
             }
             Setting::Variable(name) => {
                 self.default_form(property, name, form, delivery::destination);
-                self.plan
+                self.index
                     .variable(name)
                     .and_then(|variable| delivery::destination(&variable.default))
             }
@@ -163,7 +163,7 @@ impl Checker<'_> {
         let number = match setting {
             Setting::Literal(text) => delivery::number(text),
             Setting::Variable(name) => self
-                .plan
+                .index
                 .variable(name)
                 .and_then(|variable| delivery::number(&variable.default)),
         };
