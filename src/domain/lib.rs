@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod application;
 pub mod calendar;
 pub mod call;
 pub mod call_plan;
