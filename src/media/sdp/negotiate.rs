@@ -74,6 +74,7 @@ impl Agreed {
     pub fn connection(&self) -> Connection {
         Connection {
             remote: self.remote,
+            remote_rtcp: self.remote_rtcp,
             codec: self.codec,
             payload_type: self.payload_type,
             telephone_event: self.telephone_event,

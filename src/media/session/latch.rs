@@ -47,6 +47,11 @@ impl Latch {
         self.locked = Some(canonical(from));
     }
 
+    /// The peer is not where it said: it is behind a NAT.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.locked.is_some() && self.locked != self.signalled
+    }
+
     /// Where our packets go.
     pub(super) fn remote(&self) -> Option<SocketAddr> {
         self.locked.or(self.signalled)

@@ -285,8 +285,9 @@ impl Leg {
     /// Takes a datagram of the RTCP port.
     pub fn receive_rtcp(&mut self, bytes: &[u8], from: SocketAddr, now: Instant) {
         // Behind a NAT the port of RTCP has nothing to do with that of RTP.
-        let known = self.latch.remote().map(|remote| remote.ip());
-        if known != Some(from.ip().to_canonical()) {
+        let known = [self.latch.remote(), self.remote_rtcp()];
+        let is_peer = |remote: SocketAddr| remote.ip() == from.ip().to_canonical();
+        if !known.into_iter().flatten().any(is_peer) {
             self.foreign += 1;
             return;
         }
@@ -322,9 +323,14 @@ impl Leg {
         self.latch.remote()
     }
 
-    /// Where its RTCP is to be sent: one port above (RFC 3550 §11).
+    /// Where its RTCP is to be sent: the signalled address, else one port above that of RTP
+    /// (RFC 3550 §11). Behind a NAT only the latter has any chance.
     pub fn remote_rtcp(&self) -> Option<SocketAddr> {
-        let mut remote = self.remote()?;
+        let mut remote = self.latch.remote()?;
+        let signalled = self.connection.and_then(|agreed| agreed.remote_rtcp);
+        if signalled.is_some() && !self.latch.is_elsewhere() {
+            return signalled;
+        }
         remote.set_port(remote.port().checked_add(1)?);
         Some(remote)
     }

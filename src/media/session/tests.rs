@@ -42,6 +42,7 @@ struct Bench {
 fn connection(codec: Codec, remote: SocketAddr) -> Connection {
     Connection {
         remote: Some(remote),
+        remote_rtcp: None,
         codec,
         payload_type: codec.payload_type(),
         telephone_event: Some(EVENT),
@@ -770,10 +771,23 @@ fn reports_tell_both_sides_of_loss_and_round_trip() {
 }
 
 #[test]
-fn rtcp_goes_to_the_port_above() {
-    let bench = Bench::new(&[(Codec::Pcma, 440)]);
-    let expected = SocketAddr::from(([203, 0, 113, 0], 4001));
-    assert_eq!(bench.lines[0].leg.remote_rtcp(), Some(expected));
+fn rtcp_goes_where_it_was_signalled_or_to_the_port_above() {
+    let mut bench = Bench::new(&[(Codec::Pcma, 440)]);
+    let above = SocketAddr::from(([203, 0, 113, 0], 4001));
+    assert_eq!(bench.lines[0].leg.remote_rtcp(), Some(above));
+    let hidden = SocketAddr::from(([192, 168, 0, 9], 7000));
+    let signalled = Connection {
+        remote_rtcp: Some(SocketAddr::from(([192, 168, 0, 9], 7007))),
+        ..connection(Codec::Pcma, hidden)
+    };
+    bench.command(0, Command::Connect(signalled));
+    assert_eq!(bench.lines[0].leg.remote_rtcp(), signalled.remote_rtcp);
+    bench.speak(0);
+    assert_eq!(
+        bench.lines[0].leg.remote_rtcp(),
+        Some(above),
+        "it is behind a NAT"
+    );
 }
 
 #[test]

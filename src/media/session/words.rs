@@ -28,6 +28,8 @@ pub struct Connection {
     /// Where the peer said that it receives RTP; `None` when its SDP named no usable address
     /// (hold by `0.0.0.0`, port 0).
     pub remote: Option<SocketAddr>,
+    /// Where it said that it receives RTCP (RFC 3605); `None`: one port above.
+    pub remote_rtcp: Option<SocketAddr>,
     /// The codec, both ways.
     pub codec: Codec,
     /// Its payload type, both ways.
