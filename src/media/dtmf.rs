@@ -1,4 +1,9 @@
-//! Telephone keys: RFC 4733 telephone-events received and sent, and the tone pairs of Q.23.
+//! Telephone keys: RFC 4733 telephone-events received and sent, and the tone pairs of Q.23 for
+//! peers that know none.
+
+mod detector;
+
+pub use detector::Detector;
 
 use crate::rtp::Packet;
 use crate::tone::{Oscillator, amplitude};

@@ -78,6 +78,7 @@ pub struct Leg {
     buffer: JitterBuffer,
     heard: Frame,
     keys_heard: dtmf::Receiver,
+    tones_heard: dtmf::Detector,
     outgoing: Outgoing,
     keys: dtmf::Sender,
     player: Option<(u32, Player)>,
@@ -133,6 +134,7 @@ impl Leg {
             buffer: JitterBuffer::new(),
             heard: SILENCE,
             keys_heard: dtmf::Receiver::default(),
+            tones_heard: dtmf::Detector::default(),
             outgoing: Outgoing::new(rng),
             keys: dtmf::Sender::default(),
             player: None,
@@ -172,6 +174,7 @@ impl Leg {
         if before.is_some_and(|before| before.codec != connection.codec) {
             self.buffer.clear();
         }
+        self.forget_unheard();
     }
 
     /// Tells the leg how its sound travels on ([`bridge`] does it for two legs). Leaving a bridge or
@@ -198,7 +201,15 @@ impl Leg {
     }
 
     fn is_decoded(&self) -> bool {
-        self.listened || matches!(self.path, Path::Transcoded | Path::Mixed)
+        self.listened
+            || matches!(self.path, Path::Transcoded | Path::Mixed)
+            || self.keys_are_tones()
+    }
+
+    /// The peer has no telephone-event: its keys are in its sound.
+    fn keys_are_tones(&self) -> bool {
+        self.connection
+            .is_some_and(|agreed| agreed.telephone_event.is_none())
     }
 
     fn forget_unheard(&mut self) {
@@ -262,10 +273,14 @@ impl Leg {
     pub fn hear(&mut self, _now: Instant) {
         if self.is_decoded() {
             self.buffer.take(&mut self.heard);
+            if self.keys_are_tones() {
+                let key = self.tones_heard.take(&self.heard);
+                self.events.extend(key.map(Event::Digit));
+            }
         }
     }
 
-    /// What the peer said in this beat; silence when nobody listens to this leg.
+    /// What the peer said in this beat; silence when nothing needs to hear this leg.
     pub fn heard(&self) -> &Frame {
         &self.heard
     }

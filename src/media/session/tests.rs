@@ -583,6 +583,33 @@ fn a_peer_without_telephone_event_hears_keys_as_tones() {
 }
 
 #[test]
+fn keys_of_a_peer_without_telephone_event_are_heard_in_its_sound() {
+    let mut bench = Bench::new(&[(Codec::Pcmu, 440)]);
+    let address = bench.lines[0].address;
+    let plain = Connection {
+        telephone_event: None,
+        ..connection(Codec::Pcmu, address)
+    };
+    bench.command(0, Command::Connect(plain));
+    bench.talk(10);
+    let mut sender = dtmf::Sender::default();
+    sender.push("90#");
+    while let Some(step) = sender.beat() {
+        let mut frame = SILENCE;
+        step.sound(&mut frame);
+        let mut payload = [0; FRAME];
+        Codec::Pcmu.encode(&frame, &mut payload);
+        let timestamp = bench.lines[0].timestamp_of_next();
+        let packet = bench.lines[0].packet(0, timestamp, &payload);
+        bench.datagram(0, &packet);
+        bench.beat();
+    }
+    bench.run(5);
+    let expected = ['9', '0', '#'].map(Event::Digit);
+    assert_eq!(bench.events(0)[1..], expected);
+}
+
+#[test]
 fn a_play_may_hold_keys() {
     let mut bench = Bench::new(&[(Codec::Pcma, 440)]);
     let sounds = vec![

@@ -34,7 +34,8 @@ pub struct Connection {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
-    /// The payload type of RFC 4733 telephone-event; `None`: digits are sent as in-band tones.
+    /// The payload type of RFC 4733 telephone-event; `None`: digits are sent and heard as tone
+    /// pairs in the sound.
     pub telephone_event: Option<u8>,
     /// Our direction.
     pub direction: Direction,
