@@ -7,7 +7,7 @@ use crate::call::{
     Dial, Effect, Facts, LegNumber, Now, Origin, PlayNumber, Recording, RecordingNumber, Sound,
 };
 use crate::cause::Cause;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -79,12 +79,15 @@ impl Run {
         self.effects.push_back(effect);
     }
 
-    /// The time on the wall of the node's own zone, or of the account.
-    pub(crate) fn local_time(&self, zone: Option<&Setting<String>>) -> Option<DateTime<Tz>> {
-        let zone = zone
-            .and_then(|zone| self.parsed(zone, |name| name.parse::<Tz>().ok()))
-            .unwrap_or(self.time_zone);
-        self.now.map(|now| now.utc.with_timezone(&zone))
+    /// The node's own time zone, or that of the account.
+    pub(crate) fn time_zone(&self, own: Option<&Setting<String>>) -> Tz {
+        own.and_then(|zone| self.parsed(zone, |name| name.parse().ok()))
+            .unwrap_or(self.time_zone)
+    }
+
+    /// The time of the event that is handled now.
+    pub(crate) fn utc(&self) -> Option<DateTime<Utc>> {
+        self.now.map(|now| now.utc)
     }
 
     pub(crate) fn origin(&self) -> Origin {

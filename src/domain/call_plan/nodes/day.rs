@@ -4,59 +4,26 @@
 //! of `days`, else `no_match`; both mandatory.
 
 use super::{Branch, Next, NodeType};
+use crate::calendar::Day;
 use crate::call_plan::plan::Node;
 use crate::call_plan::run::Run;
 use crate::call_plan::setting::Setting;
 use crate::call_plan::validate::Checker;
-use chrono::Datelike;
 use serde::{Deserialize, Serialize};
-
-/// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weekday {
-    /// The first day of the week.
-    Monday,
-    /// The second.
-    Tuesday,
-    /// The third.
-    Wednesday,
-    /// The fourth.
-    Thursday,
-    /// The fifth.
-    Friday,
-    /// The sixth.
-    Saturday,
-    /// The seventh.
-    Sunday,
-}
-
-impl From<chrono::Weekday> for Weekday {
-    fn from(day: chrono::Weekday) -> Self {
-        match day {
-            chrono::Weekday::Mon => Self::Monday,
-            chrono::Weekday::Tue => Self::Tuesday,
-            chrono::Weekday::Wed => Self::Wednesday,
-            chrono::Weekday::Thu => Self::Thursday,
-            chrono::Weekday::Fri => Self::Friday,
-            chrono::Weekday::Sat => Self::Saturday,
-            chrono::Weekday::Sun => Self::Sunday,
-        }
-    }
-}
+use std::collections::BTreeSet;
 
 /// The properties of Day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Day {
+pub struct DayNode {
     /// The days that match; at least one.
-    pub days: Vec<Weekday>,
+    pub days: BTreeSet<Day>,
     /// An IANA time zone; `null`: that of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<Setting<String>>,
 }
 
-impl NodeType for Day {
+impl NodeType for DayNode {
     fn branches(&self) -> Vec<Branch> {
         vec![Branch::mandatory("match"), Branch::mandatory("no_match")]
     }
@@ -69,9 +36,8 @@ impl NodeType for Day {
     }
 
     fn enter(&self, _here: &Node, run: &mut Run) -> Next {
-        let today = run
-            .local_time(self.time_zone.as_ref())
-            .map(|now| Weekday::from(now.weekday()));
+        let zone = run.time_zone(self.time_zone.as_ref());
+        let today = run.utc().map(|now| Day::at(now, zone));
         if today.is_some_and(|today| self.days.contains(&today)) {
             Next::leave("match")
         } else {

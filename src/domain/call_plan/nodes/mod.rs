@@ -39,7 +39,7 @@ pub enum Kind {
     /// `dtmf_capture`
     DtmfCapture(Box<dtmf_capture::DtmfCapture>),
     /// `day`
-    Day(day::Day),
+    Day(day::DayNode),
     /// `time_of_day`
     TimeOfDay(time_of_day::TimeOfDay),
     /// `deliver_call`

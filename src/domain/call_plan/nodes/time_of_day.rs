@@ -7,19 +7,17 @@
 //! 24 hours long. The time is that of the account's time zone, or of `time_zone`. Branches: those
 //! that the entries name, and `no_match`; all mandatory.
 
-use super::day::Weekday;
 use super::{Branch, Next, NodeType, named_branches};
+use crate::calendar::{ClockTime, Day, Hours, TimeRange};
 use crate::call_plan::plan::Node;
 use crate::call_plan::run::Run;
 use crate::call_plan::setting::Setting;
 use crate::call_plan::validate::{Checker, Code};
-use chrono::{Datelike, Timelike};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The most entries.
 const MOST_ENTRIES: usize = 20_000;
-
-const MINUTES_OF_A_DAY: u32 = 24 * 60;
 
 /// The properties of Time of day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +37,7 @@ pub struct Entry {
     /// The branch that is taken.
     pub branch: String,
     /// The days on which the range begins; at least one.
-    pub days: Vec<Weekday>,
+    pub days: BTreeSet<Day>,
     /// When it begins, `HH:MM`.
     pub from: Setting<String>,
     /// Before when it ends, `HH:MM` up to `24:00`.
@@ -67,46 +65,43 @@ impl NodeType for TimeOfDay {
             if entry.days.is_empty() {
                 checker.error(Code::MissingProperty, "entries", "no days".to_owned());
             }
-            checker.parsed("entries", &entry.from, "a time of the form HH:MM", minute);
-            checker.parsed("entries", &entry.to, "a time of the form HH:MM", minute);
+            checker.parsed(
+                "entries",
+                &entry.from,
+                "a time of the form HH:MM",
+                clock_time,
+            );
+            checker.parsed("entries", &entry.to, "a time of the form HH:MM", clock_time);
         });
     }
 
     fn enter(&self, _here: &Node, run: &mut Run) -> Next {
-        let Some(now) = run.local_time(self.time_zone.as_ref()) else {
+        let Some(now) = run.utc() else {
             return Next::leave("no_match");
         };
-        let today = Weekday::from(now.weekday());
-        let yesterday = Weekday::from(now.weekday().pred());
-        let time = now.hour() * 60 + now.minute();
+        let zone = run.time_zone(self.time_zone.as_ref());
         let matching = self.entries.iter().find(|entry| {
-            let range = run
-                .parsed(&entry.from, minute)
-                .zip(run.parsed(&entry.to, minute));
             entry.enabled
-                && range.is_some_and(|(from, to)| {
-                    let begun_today = entry.days.contains(&today);
-                    let begun_yesterday = entry.days.contains(&yesterday);
-                    if from < to {
-                        begun_today && (from..to).contains(&time)
-                    } else {
-                        (begun_today && time >= from) || (begun_yesterday && time < to)
-                    }
-                })
+                && entry
+                    .hours(run)
+                    .is_some_and(|hours| hours.is_open(now, zone))
         });
         Next::Leave(matching.map_or_else(|| "no_match".to_owned(), |entry| entry.branch.clone()))
     }
 }
 
-/// Minutes since midnight of `HH:MM`; `24:00` is the end of the day.
-fn minute(text: &str) -> Option<u32> {
-    let (hours, minutes) = text.trim().split_once(':')?;
-    let two_digits = |part: &str| {
-        (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| part.parse::<u32>().ok())
-            .flatten()
-    };
-    let minutes = two_digits(minutes).filter(|minutes| *minutes < 60)?;
-    let total = two_digits(hours)? * 60 + minutes;
-    (total <= MINUTES_OF_A_DAY).then_some(total)
+impl Entry {
+    /// When it matches; `None`: a time can't be read.
+    fn hours(&self, run: &Run) -> Option<Hours> {
+        let from = run.parsed(&self.from, clock_time)?;
+        let to = run.parsed(&self.to, clock_time)?;
+        Some(Hours {
+            days: self.days.clone(),
+            ranges: vec![TimeRange { from, to }],
+        })
+    }
+}
+
+fn clock_time(text: &str) -> Option<ClockTime> {
+    text.trim().parse().ok()
 }

@@ -66,7 +66,7 @@ fn the_clock_change_in_spring_and_autumn_is_followed() {
     for node in &mut plan.nodes {
         if let crate::call_plan::nodes::Kind::TimeOfDay(node) = &mut node.kind {
             node.entries.truncate(3);
-            node.entries[2].days = vec![crate::call_plan::nodes::day::Weekday::Sunday];
+            node.entries[2].days = [crate::calendar::Day::Sunday].into();
             node.entries[2].from = "01:30".into();
             node.entries[2].to = "02:00".into();
         }
