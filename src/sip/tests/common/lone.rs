@@ -186,13 +186,12 @@ pub(crate) fn within(method: &str, cseq: u32, response: &str, extra: &str, body:
          From: {}\n\
          To: {}\n\
          Call-ID: {}\n\
-         CSeq: {cseq} {}\n\
+         CSeq: {cseq} {method}\n\
          {extra}{kind}Content-Length: {}\n\n{body}",
         value("Call-ID"),
         value("From"),
         value("To"),
         value("Call-ID"),
-        if method == "ACK" { "INVITE" } else { method },
         body.len()
     )
 }
