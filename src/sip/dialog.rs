@@ -28,7 +28,7 @@ pub(crate) struct Dialog {
     pub(crate) keeps_flow: bool,
 }
 
-/// A request whose CSeq number is lower than one that came before (§12.2.2).
+/// A request whose `CSeq` number is lower than one that came before (§12.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfOrder;
 
@@ -82,13 +82,13 @@ impl Dialog {
         self.remote.tag().unwrap_or_default()
     }
 
-    /// The CSeq number of our next request (§12.2.1.1).
+    /// The `CSeq` number of our next request (§12.2.1.1).
     pub(crate) fn next_cseq(&mut self) -> u32 {
         self.local_cseq = self.local_cseq.wrapping_add(1);
         self.local_cseq
     }
 
-    /// Notes the CSeq number of a request of theirs.
+    /// Notes the `CSeq` number of a request of theirs.
     pub(crate) fn check_cseq(&mut self, cseq: u32) -> Result<(), OutOfOrder> {
         if self.remote_cseq.is_some_and(|last| cseq < last) {
             return Err(OutOfOrder);

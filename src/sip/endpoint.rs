@@ -162,21 +162,15 @@ impl Endpoint {
         let Some(delivered) = self.tx.response(message, now) else {
             return;
         };
-        let waits = delivered.usage.filter(|id| self.usages.contains_key(id));
-        match waits {
-            Some(id) => {
-                self.step(id, |usage, tx| {
-                    usage.response(delivered.client, message, tx, now)
-                });
-            }
-            None => {
-                let is_success = message
-                    .status()
-                    .is_some_and(|code| (200..300).contains(&code));
-                if message.method() == "INVITE" && is_success {
-                    self.tx.hang_up_stray(delivered.client, message, flow, now);
-                }
-            }
+        let is_success = message
+            .status()
+            .is_some_and(|code| (200..300).contains(&code));
+        if let Some(id) = delivered.usage.filter(|id| self.usages.contains_key(id)) {
+            self.step(id, |usage, tx| {
+                usage.response(delivered.client, message, tx, now)
+            });
+        } else if message.method() == "INVITE" && is_success {
+            self.tx.hang_up_stray(delivered.client, message, flow, now);
         }
     }
 
@@ -302,7 +296,7 @@ impl Endpoint {
                 Owner::Server(id) if flow.transport.is_reliable() => {
                     self.tx.server_failed(id, now);
                 }
-                Owner::Usage(id) => self.step(id, |usage, tx| usage.flow_failed(tx)),
+                Owner::Usage(id) => self.step(id, Usage::flow_failed),
                 Owner::Server(_) => {}
             }
         }

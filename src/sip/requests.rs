@@ -96,7 +96,9 @@ impl Endpoint {
                 if let Some(refusal) = check_session(message) {
                     return Some(refusal);
                 }
-                self.step(invite, |usage, tx| usage.reinvite(id, message, tx, now));
+                self.step(invite, |usage, tx| {
+                    Some(usage.reinvite(id, message, tx, now))
+                });
             }
             "INFO" if !message.body().is_empty() => return Some(Reply::new(415)),
             "INFO" => return Some(Reply::new(200)),

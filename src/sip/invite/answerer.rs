@@ -11,7 +11,7 @@ use crate::reader::Message;
 use crate::transaction::draft::{self, Reply};
 use crate::transaction::{ServerId, Transactions};
 use bytes::Bytes;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An INVITE of theirs without final response.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Answerer {
     id: InviteId,
     server: ServerId,
     dialog: Dialog,
-    /// The CSeq number of the INVITE: its ACK has the same.
+    /// The `CSeq` number of the INVITE: its ACK has the same.
     cseq: u32,
     /// It came with credentials whose nonce is no longer good.
     was_stale: bool,
@@ -66,7 +66,10 @@ impl Answerer {
                         ..self.reply_with_contact(status, tx)
                     };
                     tx.respond(self.server, &reply, now);
-                    self.ringing = Some((reply, now + tx.config.provisional_interval));
+                    self.ringing = Some((
+                        reply,
+                        now + tx.config.provisional_interval.max(Duration::from_secs(1)),
+                    ));
                 }
                 Some(Usage::Ringing(self))
             }
@@ -155,14 +158,14 @@ impl Answerer {
     }
 
     /// §13.3.1.1: proxies cancel what is silent for three minutes.
-    pub(super) fn timeout(mut self: Box<Self>, tx: &mut Transactions, now: Instant) -> Next {
+    pub(super) fn timeout(mut self: Box<Self>, tx: &mut Transactions, now: Instant) -> Usage {
         if let Some((reply, at)) = &mut self.ringing
             && *at <= now
         {
             tx.respond(self.server, reply, now);
-            *at = now + tx.config.provisional_interval;
+            *at = now + tx.config.provisional_interval.max(Duration::from_secs(1));
         }
-        Some(Usage::Ringing(self))
+        Usage::Ringing(self)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -63,11 +63,11 @@ impl Caller {
 
     pub(super) fn command(
         self: Box<Self>,
-        command: Command,
+        command: &Command,
         tx: &mut Transactions,
         now: Instant,
     ) -> Next {
-        let Command::End { q850, .. } = command else {
+        let Command::End { q850, .. } = *command else {
             return Some(Usage::Calling(self));
         };
         tx.cancel(self.client, q850.map(reason::reason_value), now);

@@ -97,7 +97,7 @@ impl Usage {
 
     pub(crate) fn command(self, command: Command, tx: &mut Transactions, now: Instant) -> Next {
         match self {
-            Self::Calling(usage) => usage.command(command, tx, now),
+            Self::Calling(usage) => usage.command(&command, tx, now),
             Self::Ringing(usage) => usage.command(command, tx, now),
             Self::Confirmed(usage) => usage.command(command, tx, now),
             Self::Closing(_) => Some(self),
@@ -153,25 +153,25 @@ impl Usage {
         message: &Message,
         tx: &mut Transactions,
         now: Instant,
-    ) -> Next {
+    ) -> Self {
         match self {
             Self::Confirmed(mut usage) => {
                 usage.reinvited(server, message, tx, now);
-                Some(Self::Confirmed(usage))
+                Self::Confirmed(usage)
             }
             Self::Ringing(_) => {
                 let seconds = tx.overlap_wait();
                 let reply = Reply::new(500).header("Retry-After", seconds.to_string());
                 tx.respond(server, &reply, now);
-                Some(self)
+                self
             }
             Self::Calling(_) => {
                 tx.respond(server, &Reply::new(491), now);
-                Some(self)
+                self
             }
             Self::Closing(_) => {
                 tx.respond(server, &Reply::new(481), now);
-                Some(self)
+                self
             }
         }
     }
@@ -180,7 +180,7 @@ impl Usage {
     pub(crate) fn ack(self, message: &Message, tx: &mut Transactions, now: Instant) -> Next {
         match self {
             Self::Calling(_) | Self::Ringing(_) => Some(self),
-            Self::Confirmed(usage) => usage.ack(message, tx, now),
+            Self::Confirmed(usage) => Some(usage.ack(message, tx, now)),
             Self::Closing(usage) => usage.ack(message, tx, now),
         }
     }
@@ -206,7 +206,7 @@ impl Usage {
     pub(crate) fn timeout(self, tx: &mut Transactions, now: Instant) -> Next {
         match self {
             Self::Calling(usage) => usage.timeout(tx, now),
-            Self::Ringing(usage) => usage.timeout(tx, now),
+            Self::Ringing(usage) => Some(usage.timeout(tx, now)),
             Self::Confirmed(usage) => usage.timeout(tx, now),
             Self::Closing(usage) => usage.timeout(tx, now),
         }

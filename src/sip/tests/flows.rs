@@ -4,7 +4,7 @@ mod common;
 
 use bytes::Bytes;
 use common::call;
-use common::lone::{Lone, answer, first_line, header, headers, invite, sdp, tag_of, within};
+use common::lone::{Lone, answer, first_line, header, headers, invite, tag_of, within};
 use common::world::{Faults, World};
 use std::time::Duration;
 use strowger_sip::endpoint::{Command, Config, Credentials, Event, InviteId, Transport};
@@ -427,7 +427,7 @@ fn what_an_invite_says_is_told() {
         Some("A, B")
     );
     assert_eq!(request.header("x-trace"), Some("42"));
-    assert_eq!(request.offer, sdp("sdp"));
+    assert_eq!(request.offer, Some(body("sdp")));
     assert_eq!(request.credentials, None);
 }
 
@@ -633,7 +633,7 @@ fn a_late_offer_is_answered_in_the_ack() {
         lone.event(),
         Event::Accepted {
             invite: OURS,
-            body: sdp("offer")
+            body: Some(body("offer"))
         }
     );
     lone.receive(&ok);
@@ -665,7 +665,7 @@ fn the_answer_to_a_late_offer_of_ours_is_told_with_the_ack() {
         lone.event(),
         Event::Acknowledged {
             invite: theirs,
-            body: sdp("answer")
+            body: Some(body("answer"))
         }
     );
 }

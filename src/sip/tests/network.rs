@@ -173,7 +173,7 @@ fn check(transport: Transport, faults: Faults, seed: u64) -> Vec<Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn every_call_ends_once_on_both_sides_whatever_the_network_does(

@@ -66,6 +66,10 @@ impl Client {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the four machines are fed alike"
+    )]
     pub(crate) fn handle(&mut self, input: ClientInput, now: Instant) -> Vec<ClientAction> {
         match input {
             ClientInput::Provisional => self.provisional(now),

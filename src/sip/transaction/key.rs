@@ -18,7 +18,7 @@ pub(crate) enum ServerKey {
         method: String,
     },
     /// RFC 2543 peers make no unique branch. The To tag is left out: an INVITE that starts a dialog
-    /// has none, its ACK has ours, and within a dialog the CSeq number tells requests apart.
+    /// has none, its ACK has ours, and within a dialog the `CSeq` number tells requests apart.
     Legacy {
         request_uri: String,
         from_tag: String,

@@ -8,6 +8,8 @@ mod client;
 mod client_invite;
 pub(crate) mod draft;
 mod key;
+#[cfg(test)]
+mod machine_tests;
 mod retransmission;
 mod sending;
 mod server;

@@ -14,6 +14,8 @@ pub(crate) struct Retransmission {
 impl Retransmission {
     /// First sent at `now`, again after `interval`, then after twice that.
     pub(crate) fn start(now: Instant, interval: Duration, limit: Option<Duration>) -> Self {
+        // A timer of no length would be due for ever.
+        let interval = interval.max(Duration::from_millis(1));
         Self {
             at: now + interval,
             interval,

@@ -104,6 +104,10 @@ impl Transactions {
     /// Feeds a response to its transaction; says who is to have it. Responses of no transaction
     /// are dropped (RFC 6026 §8.9).
     pub(crate) fn response(&mut self, message: &Message, now: Instant) -> Option<Delivered> {
+        // §8.1.3.3: a response with a second Via is not for us.
+        if message.vias().count() != 1 {
+            return None;
+        }
         let key = ClientKey {
             branch: message.via().branch()?.to_owned(),
             method: message.cseq().method.clone(),

@@ -1,7 +1,6 @@
 //! One endpoint, and messages written by hand.
 
 use super::{flow, start};
-use bytes::Bytes;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::time::{Duration, Instant};
@@ -219,8 +218,4 @@ pub(crate) fn answer(request: &str, status: &str, tag: &str, extra: &str, body: 
         value("CSeq"),
         body.len()
     )
-}
-
-pub(crate) fn sdp(text: &'static str) -> Option<Bytes> {
-    Some(Bytes::from_static(text.as_bytes()))
 }

@@ -1,5 +1,10 @@
 //! A network in virtual time, and an endpoint alone on it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "each test binary uses its own part, and a test may fail"
+)]
 
 pub(crate) mod lone;
 pub(crate) mod world;

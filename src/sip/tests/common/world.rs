@@ -117,7 +117,7 @@ impl World {
 
     /// Goes on until nothing is due any more, telling `react` of each event.
     pub(crate) fn settle(&mut self, react: &mut impl FnMut(&mut Self, usize, &Event)) {
-        let until = self.now + Duration::from_secs(3600);
+        let until = self.now + Duration::from_hours(1);
         while self.step(until, react) {}
         assert!(
             self.now < until,
@@ -128,7 +128,7 @@ impl World {
 
     /// Goes on until the end was told something that `is` likes.
     pub(crate) fn until(&mut self, end: usize, is: impl Fn(&Event) -> bool) -> Event {
-        let until = self.now + Duration::from_secs(600);
+        let until = self.now + Duration::from_mins(10);
         loop {
             if let Some(event) = self.events[end].iter().find(|event| is(event)) {
                 return event.clone();
@@ -189,9 +189,10 @@ impl World {
             }
             _ => return false,
         }
-        for end in 0..2 {
-            for event in self.events[end][told[end]..].to_vec() {
-                react(self, end, &event);
+        for (end, told) in told.into_iter().enumerate() {
+            let new: Vec<_> = self.events[end].iter().skip(told).cloned().collect();
+            for event in &new {
+                react(self, end, event);
             }
         }
         true
