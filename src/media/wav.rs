@@ -6,8 +6,8 @@ use crate::{SAMPLE_RATE, recorder};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Sample rates that are taken, in hertz.
-const SAMPLE_RATES: std::ops::RangeInclusive<u32> = 1000..=384_000;
+/// Sample rates that are taken, in hertz: a file does not grow to more than twice its samples.
+const SAMPLE_RATES: std::ops::RangeInclusive<u32> = 4000..=384_000;
 
 /// Lengths from here on stand for "until the file ends": programs that write to a pipe do not
 /// know the length and put all ones, or a little less than 2 GiB.
@@ -122,9 +122,9 @@ impl Encoding {
                 i32::from_le_bytes([a, b, c, d]) as f32 / 2_147_483_648.0
             }
             (Self::Float32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-            (Self::Float64, &[a, b, c, d, e, f, g, h]) => {
-                f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32
-            }
+            (Self::Float64, bytes) => bytes
+                .first_chunk::<8>()
+                .map_or(0.0, |bytes| f64::from_le_bytes(*bytes) as f32),
             _ => 0.0,
         };
         if value.is_finite() {

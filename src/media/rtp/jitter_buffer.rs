@@ -100,7 +100,7 @@ impl JitterBuffer {
             stream.ssrc == packet.header.ssrc
                 && stream.starved < STARVED
                 && ahead >= -(ROOM as i32)
-                && ahead + len <= ROOM as i32
+                && ahead <= ROOM as i32 - len
         });
         if !expected {
             self.begin(packet);
@@ -376,6 +376,17 @@ mod tests {
         insert(&mut buffer, 1, 0, 510);
         assert_eq!((take(&mut buffer), take(&mut buffer)), (None, None));
         assert_eq!(take(&mut buffer), Some(level(510)));
+    }
+
+    #[test]
+    fn a_timestamp_half_a_turn_away_begins_anew() {
+        for away in [i32::MAX, i32::MAX - 10, i32::MIN] {
+            let mut buffer = JitterBuffer::new();
+            insert(&mut buffer, 1, FIRST_DELAY, 0);
+            insert(&mut buffer, 1, away as u32, 0);
+            assert_eq!((take(&mut buffer), take(&mut buffer)), (None, None));
+            assert_eq!(take(&mut buffer), Some(level(0)));
+        }
     }
 
     proptest! {
