@@ -11,6 +11,7 @@ export default defineConfig({
     environment: "jsdom",
     globals: true,
     restoreMocks: true,
+    unstubGlobals: true,
     setupFiles: ["src/test_setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
   },

@@ -18,6 +18,20 @@ export function useActing(): Acting {
   return acting;
 }
 
+/**
+ * A column that names whose a row is, when a list shows more than the acting account's own. To be
+ * spread among the columns of a table.
+ */
+export function useOwner<Row extends { account: string }>(
+  rows: readonly Row[] | undefined,
+): { title: string; cell: (row: Row) => string }[] {
+  const { account } = useActing();
+  const accounts = useReachableAccounts();
+  if (rows?.some((row) => row.account !== account.id) !== true) return [];
+  const names = new Map(accounts.data?.map(({ id, name }) => [id, name]));
+  return [{ title: "Account", cell: (row) => names.get(row.account) ?? "" }];
+}
+
 export function useMe() {
   return useQuery({
     queryKey: ["me"],

@@ -154,7 +154,7 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
+                    descendants?: boolean;
                 };
                 header?: never;
                 path?: never;
@@ -248,7 +248,7 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
+                    descendants?: boolean;
                 };
                 header?: never;
                 path: {
@@ -332,10 +332,7 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
-                    status?: string;
-                    class?: string;
-                    number?: string;
+                    descendants?: boolean;
                 };
                 header?: never;
                 path: {
@@ -436,7 +433,7 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
+                    descendants?: boolean;
                 };
                 header?: never;
                 path: {
@@ -486,7 +483,7 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
+                    descendants?: boolean;
                     state?: string;
                     "created_at[gte]"?: string;
                     "created_at[lt]"?: string;
@@ -653,11 +650,11 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
+                    descendants?: boolean;
                     state?: string;
                     number?: string;
-                    outcome?: string;
                     origin?: string;
+                    scheduled_call?: string;
                     "created_at[gte]"?: string;
                     "created_at[lt]"?: string;
                 };
@@ -805,11 +802,11 @@ export interface paths {
                 query?: {
                     limit?: number;
                     cursor?: string;
-                    sort?: string;
+                    descendants?: boolean;
                     state?: string;
                     number?: string;
-                    outcome?: string;
                     origin?: string;
+                    scheduled_call?: string;
                     "created_at[gte]"?: string;
                     "created_at[lt]"?: string;
                 };
@@ -1028,6 +1025,7 @@ export interface components {
         Me: {
             user: components["schemas"]["User"];
             account: components["schemas"]["Account"];
+            permissions: components["schemas"]["Permissions"];
             scopes: string[];
         };
         /** @enum {string} */
@@ -1042,13 +1040,14 @@ export interface components {
             queues: boolean;
             custom_cli: boolean;
             sip_destinations: boolean;
+            sub_accounts: boolean;
             destination_classes: string[];
         };
         Limits: {
-            calls: number;
-            calls_per_second: number;
-            scheduled_in_progress: number;
-            scheduled_queued: number;
+            calls: number | null;
+            calls_per_second: number | null;
+            scheduled_in_progress: number | null;
+            scheduled_queued: number | null;
         };
         Account: {
             id: string;
@@ -1081,14 +1080,14 @@ export interface components {
             number: string;
             class: components["schemas"]["NumberClass"];
             status: components["schemas"]["NumberStatus"];
-            description: string | null;
+            description: string;
             call_plan: string | null;
             /** Format: date-time */
             created_at: string;
         };
         NumberPatch: {
             status?: components["schemas"]["NumberStatus"];
-            description?: string | null;
+            description?: string;
             call_plan?: string | null;
         };
         CallPlan: {
@@ -1152,7 +1151,7 @@ export interface components {
             number: number;
             role: string;
             direction: string;
-            address: string;
+            address: string | null;
             presentation: string | null;
             /** Format: date-time */
             started_at: string;
@@ -1165,15 +1164,15 @@ export interface components {
             cause: string | null;
             sip_status: number | null;
             codec: string | null;
-            packets_sent: number | null;
-            packets_received: number | null;
+            packets_sent: number;
+            packets_received: number;
         };
         Step: {
             /** Format: date-time */
             at: string;
             node: string;
             kind: string;
-            branch: string | null;
+            branch: string;
         };
         Annotation: {
             name: string;
@@ -1185,7 +1184,7 @@ export interface components {
             origin: components["schemas"]["CallOrigin"];
             service_number: string | null;
             calling: string | null;
-            called: string | null;
+            called: string;
             state: components["schemas"]["CallState"];
             /** Format: date-time */
             started_at: string;
@@ -1197,7 +1196,7 @@ export interface components {
             q850: number | null;
             sip_status: number | null;
             outcome: components["schemas"]["Outcome"] | null;
-            duration_ms: number | null;
+            duration_ms: number;
             scheduled_call: string | null;
             instance: string | null;
             legs: components["schemas"]["Leg"][];

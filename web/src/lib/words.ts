@@ -17,6 +17,9 @@ const WORDS: Readonly<Record<string, string>> = {
   no_circuit: "No line free",
   invalid_number_format: "Not a valid number",
   temporary_failure: "Temporary failure",
+  // Nodes of a call plan
+  ivr_menu: "IVR menu",
+  dtmf_capture: "DTMF capture",
   // Origins
   outbound_service: "Outbound service",
   // Permissions

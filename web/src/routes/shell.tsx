@@ -80,7 +80,11 @@ function Frame({ me, account }: { me: Me; account: Account }) {
           </header>
           <nav className="side" aria-label="Pages">
             {PAGES.map(({ to, label }) => (
-              <NavLink key={to} to={`/accounts/${account.id}/${to}`} end={to === ""}>
+              <NavLink
+                key={to}
+                to={to === "" ? `/accounts/${account.id}` : `/accounts/${account.id}/${to}`}
+                end={to === ""}
+              >
                 {label}
               </NavLink>
             ))}

@@ -10,8 +10,9 @@ import { Field, focusFirstInvalid } from "../../ui/field";
 import { Refusal } from "../../ui/notice";
 import { useToast } from "../../ui/toast";
 import { kindsBelow, useCreateChild } from "./accounts";
+import { LimitFields, PermissionFields, UNLIMITED } from "./grant_fields";
 
-const FIELDS = ["name", "kind", "reference", "time_zone"] as const;
+const FIELDS = ["name", "kind", "reference", "time_zone", "permissions", "limits"] as const;
 
 /** Creates an account below `parent`. */
 export function AccountForm({ parent, onClose }: { parent: Account; onClose: () => void }) {
@@ -20,11 +21,13 @@ export function AccountForm({ parent, onClose }: { parent: Account; onClose: () 
   const navigate = useNavigate();
   const toast = useToast();
   const form = useRef<HTMLDivElement>(null);
-  const kinds = kindsBelow(parent.kind);
+  const kinds = kindsBelow(parent);
   const [name, setName] = useState("");
   const [kind, setKind] = useState<AccountKind>(kinds.at(-1) ?? "customer");
   const [reference, setReference] = useState("");
   const [timeZone, setTimeZone] = useState(parent.time_zone);
+  const [permissions, setPermissions] = useState(parent.permissions);
+  const [limits, setLimits] = useState(UNLIMITED);
   const { fields, others } = faultsByField(create.error, FIELDS);
 
   useEffect(() => {
@@ -38,6 +41,8 @@ export function AccountForm({ parent, onClose }: { parent: Account; onClose: () 
         name,
         kind,
         time_zone: timeZone,
+        permissions,
+        limits,
         ...(reference === "" ? {} : { reference }),
       },
       {
@@ -115,6 +120,13 @@ export function AccountForm({ parent, onClose }: { parent: Account; onClose: () 
             />
           )}
         </Field>
+        <PermissionFields
+          parent={parent.permissions}
+          permissions={permissions}
+          error={fields.permissions}
+          onChange={setPermissions}
+        />
+        <LimitFields limits={limits} error={fields.limits} onChange={setLimits} />
         <datalist id="time-zones">
           {Intl.supportedValuesOf("timeZone").map((zone) => (
             <option key={zone} value={zone} />

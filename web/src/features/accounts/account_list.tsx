@@ -11,7 +11,7 @@ import { Empty, Failure, Loading } from "../../ui/notice";
 import { Page } from "../../ui/page";
 import { type Column, Table } from "../../ui/table";
 import { AccountForm } from "./account_form";
-import { type Branch, toTree } from "./accounts";
+import { type Branch, kindsBelow, toTree } from "./accounts";
 
 export function AccountList() {
   const { account: acting } = useActing();
@@ -92,9 +92,11 @@ export function AccountList() {
       actions={
         <>
           <Button onClick={exportCsv}>Export CSV</Button>
-          <Button kind="primary" onClick={() => setCreating(true)}>
-            New account
-          </Button>
+          {kindsBelow(acting).length > 0 && (
+            <Button kind="primary" onClick={() => setCreating(true)}>
+              New account
+            </Button>
+          )}
         </>
       }
     >

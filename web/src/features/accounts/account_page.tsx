@@ -9,6 +9,7 @@ import { Button, ButtonLink } from "../../ui/button";
 import { Failure, Loading } from "../../ui/notice";
 import { Facts, Page, Panel } from "../../ui/page";
 import { AccountForm } from "./account_form";
+import { kindsBelow } from "./accounts";
 
 export function AccountPage() {
   const { account: acting } = useActing();
@@ -48,7 +49,9 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
       back={back}
       actions={
         <>
-          <Button onClick={() => setCreating(true)}>New account below</Button>
+          {kindsBelow(account).length > 0 && (
+            <Button onClick={() => setCreating(true)}>New account below</Button>
+          )}
           {account.id !== acting.id && (
             <ButtonLink kind="primary" to={`/accounts/${account.id}`}>
               Enter this account
@@ -72,7 +75,10 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
         </Panel>
         <Panel title="Limits">
           <Facts
-            facts={Object.entries(account.limits).map(([name, value]) => [words(name), value])}
+            facts={Object.entries(account.limits).map(([name, value]) => [
+              words(name),
+              value ?? "Those of the accounts above",
+            ])}
           />
         </Panel>
         <Panel title="Permissions">

@@ -1,4 +1,4 @@
-import type { Account } from "../../api/types";
+import type { Account, AccountKind } from "../../api/types";
 import { kindsBelow, toTree } from "./accounts";
 
 const account = (id: string, parent: string | null, name: string) =>
@@ -29,7 +29,10 @@ test("account_that_is_no_root_of_the_list_begins_its_own_tree", () => {
   expect(toTree(ACCOUNTS, "z", new Set(), "").map(({ depth }) => depth)).toEqual([0, 1, 1]);
 });
 
-test("customer_may_have_customers_below_it", () => {
-  expect(kindsBelow("reseller")).toEqual(["sub_reseller", "customer"]);
-  expect(kindsBelow("customer")).toEqual(["customer"]);
+test("customer_has_sub_accounts_only_where_it_is_permitted", () => {
+  const kinds = (kind: AccountKind, sub_accounts: boolean) =>
+    kindsBelow({ kind, permissions: { sub_accounts } as Account["permissions"] });
+  expect(kinds("reseller", false)).toEqual(["sub_reseller", "customer"]);
+  expect(kinds("customer", true)).toEqual(["customer"]);
+  expect(kinds("customer", false)).toEqual([]);
 });

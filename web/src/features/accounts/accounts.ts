@@ -10,10 +10,13 @@ const KINDS: readonly AccountKind[] = [
   "customer",
 ];
 
-/** The kinds that stand below `parent`; a customer may have sub accounts that are customers. */
-export function kindsBelow(parent: AccountKind): readonly AccountKind[] {
-  const below = KINDS.slice(KINDS.indexOf(parent) + 1);
-  return below.length > 0 ? below : ["customer"];
+/** The kinds of accounts that `parent` can have below it; a customer needs to be permitted any. */
+export function kindsBelow({
+  kind,
+  permissions,
+}: Pick<Account, "kind" | "permissions">): readonly AccountKind[] {
+  const below = KINDS.slice(KINDS.indexOf(kind) + 1);
+  return below.length > 0 || !permissions.sub_accounts ? below : ["customer"];
 }
 
 export interface Branch {

@@ -44,7 +44,7 @@ function Detail({ call }: { call: Call }) {
 
   return (
     <Page
-      title={`${formatNumber(call.calling ?? "Withheld")} to ${formatNumber(call.called ?? "unknown")}`}
+      title={`${formatNumber(call.calling ?? "Withheld")} to ${formatNumber(call.called)}`}
       aside={
         call.outcome != null ? (
           <Badge tone={OUTCOME_TONES[call.outcome]}>{words(call.outcome)}</Badge>
@@ -78,7 +78,7 @@ function Detail({ call }: { call: Call }) {
                   <span>
                     {words(step.kind)} <span className="quiet">{step.node}</span>
                   </span>
-                  <span>{step.branch == null ? "" : words(step.branch)}</span>
+                  <span>{words(call.steps[index + 1]?.branch ?? "")}</span>
                 </li>
               ))}
             </ol>
@@ -110,7 +110,7 @@ function Detail({ call }: { call: Call }) {
               ["Started", date(call.started_at)],
               ["Answered", date(call.answered_at)],
               ["Ended", date(call.ended_at)],
-              ["Length", call.duration_ms == null ? null : formatDuration(call.duration_ms)],
+              ["Length", isLive ? null : formatDuration(call.duration_ms)],
               ["Cause", call.cause == null ? null : words(call.cause)],
               ["Q.850", call.q850],
               ["SIP status", call.sip_status],
@@ -130,15 +130,15 @@ function Detail({ call }: { call: Call }) {
 
 const LEG_COLUMNS: Column<Leg>[] = [
   { title: "Leg", tight: true, cell: ({ role }) => role.toUpperCase() },
-  { title: "Address", cell: ({ address }) => formatNumber(address) },
+  { title: "Address", cell: ({ address }) => formatNumber(address ?? "Withheld") },
   { title: "Direction", cell: ({ direction }) => words(direction) },
   {
     title: "Presentation",
     cell: ({ presentation }) => formatNumber(presentation ?? ""),
   },
   { title: "Codec", cell: ({ codec }) => codec?.toUpperCase() ?? "" },
-  { title: "Packets sent", align: "end", cell: (leg) => leg.packets_sent ?? "" },
-  { title: "Packets received", align: "end", cell: (leg) => leg.packets_received ?? "" },
+  { title: "Packets sent", align: "end", cell: (leg) => leg.packets_sent },
+  { title: "Packets received", align: "end", cell: (leg) => leg.packets_received },
   {
     title: "Cause",
     cell: ({ cause, sip_status: status }) =>

@@ -8,13 +8,6 @@ import type { Tone } from "../../ui/badge";
 
 export type Outcome = NonNullable<Call["outcome"]>;
 
-export const OUTCOMES = [
-  "answered",
-  "unanswered",
-  "engaged",
-  "failed",
-] as const satisfies readonly Outcome[];
-
 export const ORIGINS = [
   "inbound",
   "scheduled",
@@ -39,7 +32,10 @@ export function fetchLiveCalls(account: string) {
   return (cursor: string | undefined) =>
     answer(
       api.GET("/v1/accounts/{account}/calls", {
-        params: { path: { account }, query: { state: "live", limit: 100, cursor } },
+        params: {
+          path: { account },
+          query: { state: "live", descendants: true, limit: 100, cursor },
+        },
       }),
     );
 }
@@ -51,7 +47,6 @@ export function useLiveCalls(account: string) {
 
 export interface RecordFilters {
   number: string;
-  outcome: string;
   origin: string;
   /** Days, `2026-11-20`, of the account's time zone; both are within what is asked for. */
   from: string;
@@ -67,10 +62,10 @@ export function fetchRecords(
   const midnight = (day: string) => (day === "" ? undefined : toInstant(`${day}T00:00`, timeZone));
   const query = {
     number: filters.number.replace(/[\s()-]/g, "") || undefined,
-    outcome: (filters.outcome || undefined) as Outcome | undefined,
     origin: (filters.origin || undefined) as Call["origin"] | undefined,
     "created_at[gte]": midnight(filters.from),
     "created_at[lt]": midnight(nextDay(filters.to)),
+    descendants: true,
     limit,
   };
   return (cursor: string | undefined) =>

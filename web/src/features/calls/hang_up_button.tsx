@@ -13,7 +13,7 @@ export function HangUpButton({ call }: { call: Call }) {
     <Button
       kind="danger"
       busy={hangUp.isPending}
-      aria-label={`Hang up the call of ${formatNumber(call.calling ?? call.called ?? call.id)}`}
+      aria-label={`Hang up the call of ${formatNumber(call.calling ?? call.called)}`}
       onClick={() =>
         hangUp.mutate(call.id, {
           onError: (error) => toast(`The call was not hung up. ${error.message}`, "bad"),

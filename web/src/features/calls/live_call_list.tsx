@@ -1,5 +1,5 @@
 import { Link } from "react-router";
-import { useActing } from "../../api/acting";
+import { useActing, useOwner } from "../../api/acting";
 import type { Call } from "../../api/types";
 import { formatDuration, formatNumber, formatTime } from "../../lib/format";
 import { useNow } from "../../lib/use_now";
@@ -15,6 +15,7 @@ import { HangUpButton } from "./hang_up_button";
 export function LiveCallList() {
   const { account } = useActing();
   const calls = useLiveCalls(account.id);
+  const owner = useOwner<Call>(calls.items);
   const now = useNow((calls.items?.length ?? 0) > 0);
 
   const columns: Column<Call>[] = [
@@ -24,7 +25,8 @@ export function LiveCallList() {
         <Link to={`../records/${call.id}`}>{formatNumber(call.calling ?? "Withheld")}</Link>
       ),
     },
-    { title: "Called", cell: ({ called }) => formatNumber(called ?? "") },
+    { title: "Called", cell: ({ called }) => formatNumber(called) },
+    ...owner,
     { title: "Origin", cell: ({ origin }) => words(origin) },
     {
       title: "State",

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { Link } from "react-router";
-import { useActing } from "../../api/acting";
+import { useActing, useOwner } from "../../api/acting";
 import { readAll } from "../../api/pages";
 import type { Call } from "../../api/types";
 import { saveFile, toCsv } from "../../lib/csv";
@@ -14,18 +14,13 @@ import { Empty, Failure, Loading } from "../../ui/notice";
 import { Page } from "../../ui/page";
 import { type Column, Table, TableFoot } from "../../ui/table";
 import { useToast } from "../../ui/toast";
-import { fetchRecords, ORIGINS, OUTCOME_TONES, OUTCOMES, useRecords } from "./calls";
+import { fetchRecords, ORIGINS, OUTCOME_TONES, useRecords } from "./calls";
 
 export function RecordList() {
   const { account } = useActing();
-  const { values, change, clear, isFiltered } = useFilters([
-    "number",
-    "outcome",
-    "origin",
-    "from",
-    "to",
-  ]);
+  const { values, change, clear, isFiltered } = useFilters(["number", "origin", "from", "to"]);
   const records = useRecords(account.id, account.time_zone, values);
+  const owner = useOwner<Call>(records.items);
   const [exporting, setExporting] = useState(false);
   const toast = useToast();
 
@@ -50,7 +45,8 @@ export function RecordList() {
       ),
     },
     { title: "Calling", cell: ({ calling }) => formatNumber(calling ?? "Withheld") },
-    { title: "Called", cell: ({ called }) => formatNumber(called ?? "") },
+    { title: "Called", cell: ({ called }) => formatNumber(called) },
+    ...owner,
     { title: "Origin", cell: ({ origin }) => words(origin) },
     {
       title: "Outcome",
@@ -61,7 +57,7 @@ export function RecordList() {
     {
       title: "Length",
       align: "end",
-      cell: ({ duration_ms: ms }) => (ms == null ? "" : formatDuration(ms)),
+      cell: ({ duration_ms: ms }) => formatDuration(ms),
     },
   ];
 
@@ -84,22 +80,6 @@ export function RecordList() {
               value={values.number}
               onChange={(event) => change({ number: event.target.value })}
             />
-          )}
-        </Field>
-        <Field label="Outcome">
-          {(control) => (
-            <select
-              {...control}
-              value={values.outcome}
-              onChange={(event) => change({ outcome: event.target.value })}
-            >
-              <option value="">Any outcome</option>
-              {OUTCOMES.map((outcome) => (
-                <option key={outcome} value={outcome}>
-                  {words(outcome)}
-                </option>
-              ))}
-            </select>
           )}
         </Field>
         <Field label="Origin">

@@ -22,7 +22,7 @@ export function TimeAxis({ call }: { call: Call }) {
         {legs.map(({ leg, stretches }) => (
           <li key={leg.id} className="axis-leg">
             <span>
-              <strong>{leg.role.toUpperCase()}</strong> {formatNumber(leg.address)}
+              <strong>{leg.role.toUpperCase()}</strong> {formatNumber(leg.address ?? "Withheld")}
             </span>
             <span className="axis-track">
               {stretches.map((stretch) => (

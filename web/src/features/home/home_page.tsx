@@ -5,11 +5,12 @@ import { useActing } from "../../api/acting";
 import { answer, api } from "../../api/client";
 import { useLiveInterval } from "../../api/live_context";
 import type { Page as ListPage } from "../../api/pages";
-import { formatNumber, startOfToday } from "../../lib/format";
+import type { Call } from "../../api/types";
+import { formatDateTime, formatDuration, formatNumber, startOfToday } from "../../lib/format";
 import { words } from "../../lib/words";
 import { ButtonLink } from "../../ui/button";
-import { Failure } from "../../ui/notice";
-import { Page } from "../../ui/page";
+import { Failure, Loading } from "../../ui/notice";
+import { Page, Panel } from "../../ui/page";
 
 /** A tile counts to here; what is more is told as more. */
 const COUNTED = 200;
@@ -20,6 +21,7 @@ export function HomePage() {
   const waiting = useWaiting(account.id);
   const today = useToday(account.id, account.time_zone);
   const numbers = useNumberCount(account.id);
+  const latest = useLatest(account.id);
   const outcomes = Object.entries(
     Object.groupBy(today.data?.items ?? [], ({ outcome }) => outcome ?? "failed"),
   );
@@ -55,7 +57,40 @@ export function HomePage() {
           {numberSummary(numbers.data?.items ?? [])}
         </Tile>
       </div>
+      <Panel title="Latest calls" actions={<Link to="records">All call records</Link>}>
+        {latest.error ? (
+          <Failure
+            title="The latest calls could not be loaded"
+            error={latest.error}
+            onRetry={() => void latest.refetch()}
+          />
+        ) : (
+          <LatestCalls calls={latest.data?.items} timeZone={account.time_zone} />
+        )}
+      </Panel>
     </Page>
+  );
+}
+
+function LatestCalls({ calls, timeZone }: { calls: Call[] | undefined; timeZone: string }) {
+  if (calls === undefined) return <Loading label="Loading the latest calls" />;
+  if (calls.length === 0) {
+    return <p className="quiet">Every call appears here as soon as it has ended.</p>;
+  }
+  return (
+    <ul className="latest">
+      {calls.map(({ id, calling, called, started_at, duration_ms, cause, origin }) => (
+        <li key={id}>
+          <Link to={`records/${id}`}>{formatDateTime(started_at, timeZone)}</Link>
+          <span>
+            {formatNumber(calling ?? "Withheld")} to {formatNumber(called)}
+          </span>
+          <span className="quiet">{words(origin)}</span>
+          <span className="quiet">{cause == null ? "" : words(cause)}</span>
+          <span>{formatDuration(duration_ms)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -103,7 +138,10 @@ function useLive(account: string) {
     queryFn: () =>
       answer(
         api.GET("/v1/accounts/{account}/calls", {
-          params: { path: { account }, query: { state: "live", limit: COUNTED } },
+          params: {
+            path: { account },
+            query: { state: "live", descendants: true, limit: COUNTED },
+          },
         }),
       ),
     refetchInterval,
@@ -117,7 +155,10 @@ function useWaiting(account: string) {
     queryFn: () =>
       answer(
         api.GET("/v1/accounts/{account}/scheduled_calls", {
-          params: { path: { account }, query: { state: "queued", limit: COUNTED } },
+          params: {
+            path: { account },
+            query: { state: "queued", descendants: true, limit: COUNTED },
+          },
         }),
       ),
     refetchInterval,
@@ -132,10 +173,27 @@ function useToday(account: string, timeZone: string) {
       const since = startOfToday(timeZone, new Date());
       return answer(
         api.GET("/v1/accounts/{account}/records", {
-          params: { path: { account }, query: { "created_at[gte]": since, limit: COUNTED } },
+          params: {
+            path: { account },
+            query: { "created_at[gte]": since, descendants: true, limit: COUNTED },
+          },
         }),
       );
     },
+    refetchInterval,
+  });
+}
+
+function useLatest(account: string) {
+  const refetchInterval = useLiveInterval();
+  return useQuery({
+    queryKey: ["records", account, "latest"],
+    queryFn: () =>
+      answer(
+        api.GET("/v1/accounts/{account}/records", {
+          params: { path: { account }, query: { descendants: true, limit: 8 } },
+        }),
+      ),
     refetchInterval,
   });
 }
@@ -146,7 +204,7 @@ function useNumberCount(account: string) {
     queryFn: () =>
       answer(
         api.GET("/v1/accounts/{account}/numbers", {
-          params: { path: { account }, query: { limit: COUNTED } },
+          params: { path: { account }, query: { descendants: true, limit: COUNTED } },
         }),
       ),
   });

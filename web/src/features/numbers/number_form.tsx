@@ -24,7 +24,7 @@ export function NumberForm({ number, plans, onClose }: NumberFormProps) {
   const toast = useToast();
   const [plan, setPlan] = useState(number.call_plan ?? "");
   const [status, setStatus] = useState(number.status);
-  const [description, setDescription] = useState(number.description ?? "");
+  const [description, setDescription] = useState(number.description);
   const { fields, others } = faultsByField(change.error, FIELDS);
   const written = formatNumber(number.number);
 
@@ -34,7 +34,7 @@ export function NumberForm({ number, plans, onClose }: NumberFormProps) {
       {
         call_plan: plan === "" ? null : plan,
         status,
-        description: description === "" ? null : description,
+        description,
       },
       {
         onSuccess: () => {

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { useActing } from "../../api/acting";
+import { useActing, useOwner } from "../../api/acting";
 import type { ServiceNumber } from "../../api/types";
 import { saveFile, toCsv } from "../../lib/csv";
 import { useFilters } from "../../lib/filters";
@@ -27,6 +27,7 @@ export function NumberList() {
   const { values, change, clear, isFiltered } = useFilters(["q", "class", "status", "plan"]);
   const [changing, setChanging] = useState<ServiceNumber>();
 
+  const owner = useOwner<ServiceNumber>(numbers.items);
   const shown = filterNumbers(numbers.items ?? [], values);
   const planName = (id: string) => plans.items?.find((plan) => plan.id === id)?.name ?? id;
 
@@ -59,7 +60,8 @@ export function NumberList() {
       cell: ({ call_plan: plan }) =>
         plan == null ? <span className="quiet">None</span> : planName(plan),
     },
-    { title: "Description", cell: ({ description }) => description ?? "" },
+    ...owner,
+    { title: "Description", cell: ({ description }) => description },
     {
       title: "Change",
       hideTitle: true,

@@ -5,7 +5,7 @@ const number = (given: Partial<ServiceNumber>) =>
   ({
     status: "active",
     class: "uk_geographic",
-    description: null,
+    description: "",
     call_plan: null,
     ...given,
   }) as ServiceNumber;

@@ -23,7 +23,7 @@ export function useNumbers(account: string) {
     (cursor) =>
       answer(
         api.GET("/v1/accounts/{account}/numbers", {
-          params: { path: { account }, query: { limit: 200, cursor } },
+          params: { path: { account }, query: { descendants: true, limit: 200, cursor } },
         }),
       ),
     { all: true },
@@ -36,7 +36,7 @@ export function useCallPlans(account: string) {
     (cursor) =>
       answer(
         api.GET("/v1/accounts/{account}/call_plans", {
-          params: { path: { account }, query: { limit: 200, cursor } },
+          params: { path: { account }, query: { descendants: true, limit: 200, cursor } },
         }),
       ),
     { all: true },
@@ -80,6 +80,6 @@ export function filterNumbers(
       (filters.plan === "" || (number.call_plan ?? "none") === filters.plan) &&
       (text === "" ||
         (isNumber && number.number.includes(digits)) ||
-        (number.description ?? "").toLowerCase().includes(text)),
+        number.description.toLowerCase().includes(text)),
   );
 }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { Link } from "react-router";
-import { useActing } from "../../api/acting";
+import { useActing, useOwner } from "../../api/acting";
 import { readAll } from "../../api/pages";
 import type { ScheduledCall } from "../../api/types";
 import { saveFile, toCsv } from "../../lib/csv";
@@ -34,6 +34,7 @@ export function ScheduledCallList() {
   const filters = { ...values, service_number: toDialled(values.service_number) };
   const calls = useScheduledCalls(account.id, filters);
   const numbers = useServiceNumbers(account.id);
+  const owner = useOwner<ScheduledCall>(calls.items);
   const [exporting, setExporting] = useState(false);
   const toast = useToast();
 
@@ -63,6 +64,7 @@ export function ScheduledCallList() {
         </Badge>
       ),
     },
+    ...owner,
     { title: "Cause", cell: ({ cause }) => (cause == null ? "" : words(cause)) },
     {
       title: "Due",

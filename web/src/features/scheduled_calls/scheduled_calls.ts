@@ -76,6 +76,7 @@ export function fetchScheduledCalls(account: string, filters: ScheduledCallFilte
     state: (filters.state || undefined) as State | undefined,
     service_number: filters.service_number || undefined,
     reference: filters.reference || undefined,
+    descendants: true,
     limit,
   };
   return (cursor: string | undefined) =>
@@ -145,7 +146,7 @@ export function useServiceNumbers(account: string) {
     (cursor) =>
       answer(
         api.GET("/v1/accounts/{account}/numbers", {
-          params: { path: { account }, query: { limit: 200, cursor } },
+          params: { path: { account }, query: { descendants: true, limit: 200, cursor } },
         }),
       ),
     { all: true },

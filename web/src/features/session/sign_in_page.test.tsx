@@ -1,0 +1,46 @@
+import { render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { createMemoryRouter, RouterProvider } from "react-router";
+import { vi } from "vitest";
+import { SignInPage } from "./sign_in_page";
+
+const PROBLEM = {
+  type: "urn:strowger:problem:wrong_credentials",
+  title: "The e-mail address or the password is wrong.",
+  code: "wrong_credentials",
+  status: 401,
+};
+
+function show() {
+  const routes = [
+    { path: "/sign-in", element: <SignInPage /> },
+    { path: "*", element: <p>Inside</p> },
+  ];
+  const initialEntries = [{ pathname: "/sign-in", state: { from: "/accounts/acc_1/numbers" } }];
+  const router = createMemoryRouter(routes, { initialEntries });
+  render(<RouterProvider router={router} />);
+  return router;
+}
+
+async function signIn() {
+  const user = userEvent.setup();
+  await user.type(screen.getByLabelText("E-mail address"), "alice@example.com");
+  await user.type(screen.getByLabelText("Password"), "secret{Enter}");
+}
+
+test("refusal_is_told_and_what_was_typed_stays", async () => {
+  vi.stubGlobal("fetch", () => Promise.resolve(Response.json(PROBLEM, { status: 401 })));
+  show();
+  await signIn();
+  expect(await screen.findByRole("alert")).toHaveTextContent("password is wrong");
+  expect(screen.getByLabelText("E-mail address")).toHaveValue("alice@example.com");
+});
+
+test("sign_in_leads_to_the_page_that_asked_for_it", async () => {
+  const tokens = { access_token: "a", token_type: "Bearer", refresh_token: "r", expires_in_s: 900 };
+  vi.stubGlobal("fetch", () => Promise.resolve(Response.json(tokens)));
+  const router = show();
+  await signIn();
+  expect(await screen.findByText("Inside")).toBeVisible();
+  expect(router.state.location.pathname).toBe("/accounts/acc_1/numbers");
+});
