@@ -9,7 +9,6 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub account_id: Uuid,
-    pub number_id: Uuid,
     pub service_number: String,
     pub first_party: String,
     pub presentation_number: Option<String>,
@@ -24,7 +23,6 @@ pub struct Model {
     pub call_id: Option<Uuid>,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
-    pub claimed_at: Option<ChronoDateTimeUtc>,
     pub answered_at: Option<ChronoDateTimeUtc>,
     pub ended_at: Option<ChronoDateTimeUtc>,
 }

@@ -15,7 +15,6 @@ impl MigrationTrait for Migration {
                     .table("scheduled_calls")
                     .col(uuid("id").primary_key())
                     .col(uuid("account_id"))
-                    .col(uuid("number_id"))
                     .col(string("service_number"))
                     .col(string("first_party"))
                     .col(string_null("presentation_number"))
@@ -30,18 +29,12 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("call_id"))
                     .col(timestamp_with_time_zone("created_at"))
                     .col(timestamp_with_time_zone("updated_at"))
-                    .col(timestamp_with_time_zone_null("claimed_at"))
                     .col(timestamp_with_time_zone_null("answered_at"))
                     .col(timestamp_with_time_zone_null("ended_at"))
                     .foreign_key(
                         ForeignKey::create()
                             .from("scheduled_calls", "account_id")
                             .to("accounts", "id"),
-                    )
-                    .foreign_key(
-                        ForeignKey::create()
-                            .from("scheduled_calls", "number_id")
-                            .to("numbers", "id"),
                     )
                     .to_owned(),
             )

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use strowger_domain::account::Permissions;
 use strowger_domain::call_plan::{self, Plan};
-use strowger_domain::cause::Cause;
 use strowger_domain::e164::E164;
-use strowger_domain::ids::{AccountId, CallId, NumberId, ScheduledCallId};
+use strowger_domain::ids::ScheduledCallId;
 use strowger_domain::schedule::{self, Hosted, PlanReadiness, Request, Setting};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::auth::{self, Tenant};
@@ -23,81 +22,6 @@ use super::page::Listed;
 use super::{Api, now, page, plan_checks};
 use crate::store::StoreError;
 use crate::store::scheduled_calls::{ScheduledCall, ScheduledCallFilter, ScheduledState};
-
-/// A scheduled call.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ScheduledCall)]
-pub struct ScheduledCallView {
-    /// Its identifier.
-    pub id: ScheduledCallId,
-    /// Whose it is.
-    pub account: AccountId,
-    /// The service number whose plan runs; the network CLI.
-    #[schema(example = "+441632960001")]
-    pub service_number: String,
-    /// Whom to call.
-    #[schema(example = "+447700900123")]
-    pub first_party: String,
-    /// The presentation CLI; null: the service number.
-    pub presentation_number: Option<String>,
-    /// Not dialled before.
-    #[serde(with = "strowger_domain::timestamp")]
-    pub not_before: DateTime<Utc>,
-    /// Not dialled from then on.
-    #[serde(with = "strowger_domain::timestamp::optional")]
-    pub expires_at: Option<DateTime<Utc>>,
-    /// How long the first party may ring.
-    pub ring_duration_s: u64,
-    /// Values for the plan's variables.
-    pub variables: BTreeMap<String, String>,
-    /// The client's own name for it.
-    pub reference: Option<String>,
-    /// How far it is.
-    pub state: ScheduledState,
-    /// Why it failed, or how its call ended.
-    pub cause: Option<Cause>,
-    /// The SIP status that it ended with, where one came.
-    pub sip_status: Option<u16>,
-    /// The call that carries it out.
-    pub call: Option<CallId>,
-    /// When it was asked for.
-    #[serde(with = "strowger_domain::timestamp")]
-    pub created_at: DateTime<Utc>,
-    /// When its state changed last.
-    #[serde(with = "strowger_domain::timestamp")]
-    pub updated_at: DateTime<Utc>,
-    /// When the first party answered.
-    #[serde(with = "strowger_domain::timestamp::optional")]
-    pub answered_at: Option<DateTime<Utc>>,
-    /// When it was over.
-    #[serde(with = "strowger_domain::timestamp::optional")]
-    pub ended_at: Option<DateTime<Utc>>,
-}
-
-impl From<ScheduledCall> for ScheduledCallView {
-    fn from(call: ScheduledCall) -> Self {
-        Self {
-            id: call.id,
-            account: call.account,
-            service_number: call.service_number,
-            first_party: call.first_party,
-            presentation_number: call.presentation_number,
-            not_before: call.not_before,
-            expires_at: call.expires_at,
-            ring_duration_s: call.ring_duration.as_secs(),
-            variables: call.variables,
-            reference: call.reference,
-            state: call.state,
-            cause: call.cause,
-            sip_status: call.sip_status,
-            call: call.call,
-            created_at: call.created_at,
-            updated_at: call.updated_at,
-            answered_at: call.answered_at,
-            ended_at: call.ended_at,
-        }
-    }
-}
 
 /// Which scheduled calls.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -129,7 +53,7 @@ pub struct ScheduledQuery {
 
 /// Lists scheduled calls, the latest first.
 #[utoipa::path(get, path = "/v1/accounts/{account}/scheduled_calls", tag = "scheduled_calls",
-    params(ScheduledQuery), responses((status = 200, body = Listed<ScheduledCallView>)))]
+    params(ScheduledQuery), responses((status = 200, body = Listed<ScheduledCall>)))]
 pub async fn list(
     request: HttpRequest,
     tenant: Tenant,
@@ -150,14 +74,14 @@ pub async fn list(
         .store
         .scheduled_calls(&tenant.scope, within, &filter, paging)
         .await?;
-    Ok(page::answer(&request, calls, ScheduledCallView::from))
+    Ok(page::answer(&request, calls, std::convert::identity))
 }
 
 /// Schedules a call. A request that is refused is told every reason at once.
 #[utoipa::path(post, path = "/v1/accounts/{account}/scheduled_calls", tag = "scheduled_calls",
     params(("Idempotency-Key" = Option<String>, Header,
         description = "The same key with the same body dials once, for 24 hours")),
-    request_body = Request, responses((status = 201, body = ScheduledCallView),
+    request_body = Request, responses((status = 201, body = ScheduledCall),
         (status = 422, body = super::error::ProblemBody)))]
 pub async fn create(
     request: HttpRequest,
@@ -172,7 +96,7 @@ pub async fn create(
 
 /// Reads a scheduled call: how far it is.
 #[utoipa::path(get, path = "/v1/accounts/{account}/scheduled_calls/{scheduled_call}",
-    tag = "scheduled_calls", responses((status = 200, body = ScheduledCallView)))]
+    tag = "scheduled_calls", responses((status = 200, body = ScheduledCall)))]
 pub async fn read(
     request: HttpRequest,
     tenant: Tenant,
@@ -180,7 +104,7 @@ pub async fn read(
 ) -> Result<HttpResponse, Problem> {
     let id = segment(&request, "scheduled_call")?;
     let call = api.store.scheduled_call(&tenant.scope, id).await?;
-    Ok(HttpResponse::Ok().json(ScheduledCallView::from(call)))
+    Ok(HttpResponse::Ok().json(call))
 }
 
 /// Cancels a scheduled call while it is queued.
@@ -218,7 +142,7 @@ pub async fn cancel(
 
 async fn order(api: web::Data<Api>, tenant: Tenant, input: Request) -> Outcome {
     let (_, permissions, is_active) = auth::standing(&api, tenant.id()).await?;
-    let (ids, hosted) = hosted(&api, &tenant, &permissions, &input).await?;
+    let hosted = hosted(&api, &tenant, &permissions, &input).await?;
     let setting = Setting {
         is_active,
         permissions: &permissions,
@@ -229,45 +153,16 @@ async fn order(api: web::Data<Api>, tenant: Tenant, input: Request) -> Outcome {
     };
     let time = now();
     let booking = schedule::check(input, &setting, time).map_err(Problem::invalid)?;
-    let number = ids
-        .get(&booking.service_number)
-        .copied()
-        .ok_or(Code::Internal)?;
-    let call = ScheduledCall {
-        id: ScheduledCallId::from_uuid(Uuid::now_v7()),
-        account: tenant.id(),
-        number,
-        service_number: booking.service_number.to_string(),
-        first_party: booking.first_party.to_string(),
-        presentation_number: booking
-            .presentation_number
-            .as_ref()
-            .map(ToString::to_string),
-        not_before: booking.not_before,
-        expires_at: booking.expires_at,
-        ring_duration: booking.ring(),
-        variables: booking.variables,
-        reference: booking.reference,
-        state: ScheduledState::Queued,
-        cause: None,
-        sip_status: None,
-        call: None,
-        created_at: time,
-        updated_at: time,
-        claimed_at: None,
-        answered_at: None,
-        ended_at: None,
-    };
+    let id = ScheduledCallId::from_uuid(Uuid::now_v7());
+    let call = ScheduledCall::new(id, tenant.id(), booking, time);
     let call = api.store.create_scheduled_call(&tenant.scope, call).await?;
     api.platform.wake_scheduler();
-    let body = serde_json::to_value(ScheduledCallView::from(call));
+    let body = serde_json::to_value(call);
     Ok((
         StatusCode::CREATED,
         body.map_err(|_error| Problem::from(Code::Internal))?,
     ))
 }
-
-type HostedNumbers = (BTreeMap<E164, NumberId>, BTreeMap<E164, Hosted>);
 
 /// Of the request's numbers, those that the account or one below it owns.
 async fn hosted(
@@ -275,8 +170,8 @@ async fn hosted(
     tenant: &Tenant,
     permissions: &Permissions,
     input: &Request,
-) -> Result<HostedNumbers, Problem> {
-    let (mut ids, mut hosted) = HostedNumbers::default();
+) -> Result<BTreeMap<E164, Hosted>, Problem> {
+    let mut hosted = BTreeMap::new();
     for digits in input.numbers(api.settings.country) {
         let number = match api.store.number_by_e164(&tenant.scope, &digits).await {
             Ok(number) => number,
@@ -291,7 +186,6 @@ async fn hosted(
                 Err(error) => return Err(error.into()),
             },
         };
-        ids.insert(digits.clone(), number.id);
         hosted.insert(
             digits,
             Hosted {
@@ -300,7 +194,7 @@ async fn hosted(
             },
         );
     }
-    Ok((ids, hosted))
+    Ok(hosted)
 }
 
 fn readiness(plan: serde_json::Value, permissions: &Permissions) -> PlanReadiness {

@@ -65,7 +65,7 @@ pub(super) enum Piece {
     Call(Box<CallRecord>),
     /// A finished recording.
     Recording(Box<Recording>),
-    /// A step of a scheduled call.
+    /// What happened to a scheduled call.
     Scheduled(Box<ScheduledUpdate>),
     /// An event.
     Event(Box<Event>),
@@ -110,7 +110,7 @@ impl Writer {
         self.put(Piece::Recording(Box::new(recording)))
     }
 
-    /// Keeps a step of a scheduled call. One that does not follow from the kept state is left out.
+    /// Keeps what happened to a scheduled call. What cannot follow upon its kept state is left out.
     pub fn scheduled(&self, update: ScheduledUpdate) -> Result<(), Refused> {
         self.put(Piece::Scheduled(Box::new(update)))
     }

@@ -1,34 +1,28 @@
-//! What happens to scheduled calls: claimed, dialled, ended, taken back, expired. Every change is a
-//! compare-and-set on the state that it may come from.
+//! What happens to scheduled calls: claimed, dialled, ended, taken back, expired. What may follow
+//! what is the domain's business; every change here is a compare-and-set on the state it came from.
 
-use super::{Column, Entity, Model, ScheduledCall, ScheduledState, row};
+use super::{Column, Entity, Model, ScheduledCall, ScheduledState, model, row};
 use crate::store::scope::{AccountScope, Within};
 use crate::store::text::{name, unsigned};
 use crate::store::{Store, StoreError, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use std::collections::BTreeMap;
-use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
+use strowger_domain::schedule::Fact;
 use uuid::Uuid;
 
-/// A step of a scheduled call that was claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One thing that happened to a scheduled call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduledUpdate {
     /// Which.
     pub id: ScheduledCallId,
-    /// How far it is now.
-    pub state: ScheduledState,
-    /// Its call; `None` stays as it is.
-    pub call: Option<CallId>,
-    /// Why it ended; `None` stays as it is.
-    pub cause: Option<Cause>,
-    /// The SIP status that it ended with; `None` stays as it is.
-    pub sip_status: Option<u16>,
+    /// What.
+    pub fact: Fact,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -42,105 +36,99 @@ pub struct Counts {
     pub in_progress: u64,
 }
 
-const IN_PROGRESS: [ScheduledState; 3] = [
-    ScheduledState::Dialling,
-    ScheduledState::Ringing,
-    ScheduledState::InProgress,
-];
+/// Calls that are changed in one transaction.
+const MOST_CHANGED: u64 = 500;
 
-const LIVE: [ScheduledState; 4] = [
-    ScheduledState::Queued,
-    ScheduledState::Dialling,
-    ScheduledState::Ringing,
-    ScheduledState::InProgress,
-];
-
-/// The states from which a claimed call can come into this one.
-fn before(state: ScheduledState) -> &'static [ScheduledState] {
-    match state {
-        ScheduledState::Queued | ScheduledState::Cancelled | ScheduledState::Expired => &[],
-        // A call that is being dialled already may still be given its `call`.
-        ScheduledState::Dialling => &[ScheduledState::Dialling],
-        ScheduledState::Ringing => &[ScheduledState::Dialling],
-        ScheduledState::InProgress => &[ScheduledState::Dialling, ScheduledState::Ringing],
-        ScheduledState::Completed | ScheduledState::Failed => &IN_PROGRESS,
-    }
+fn is_one_of(states: impl Fn(ScheduledState) -> bool) -> Condition {
+    let states = ScheduledState::ALL
+        .into_iter()
+        .filter(|state| states(*state));
+    Condition::all().add(Column::State.is_in(states.map(|state| name(&state))))
 }
 
-fn is_one_of(states: &[ScheduledState]) -> Condition {
-    Condition::all().add(Column::State.is_in(states.iter().map(name)))
+fn is_queued() -> Condition {
+    is_one_of(|state| state == ScheduledState::Queued)
 }
 
-/// Applies one step; `false`: it was not in a state from which this one follows.
+fn none_of(accounts: &[AccountId]) -> Condition {
+    let condition = (!accounts.is_empty())
+        .then(|| Column::AccountId.is_not_in(accounts.iter().map(|account| account.uuid())));
+    Condition::all().add_option(condition)
+}
+
+/// Notes what happened to a call; answers it as it is now. [`StoreError::Stale`] when it was in a
+/// state in which this cannot happen.
 pub(in crate::store) async fn apply(
     db: &impl ConnectionTrait,
-    update: &ScheduledUpdate,
-) -> Result<bool, StoreError> {
-    let at = utc(update.at);
-    let mut query = Entity::update_many()
-        .filter(Column::Id.eq(update.id.uuid()))
-        .filter(is_one_of(before(update.state)))
-        .col_expr(Column::State, Expr::value(name(&update.state)))
-        .col_expr(Column::UpdatedAt, Expr::value(at));
-    if let Some(call) = update.call {
-        query = query.col_expr(Column::CallId, Expr::value(call.uuid()));
+    scope: &AccountScope,
+    update: ScheduledUpdate,
+) -> Result<ScheduledCall, StoreError> {
+    let kept = Entity::find_by_id(update.id.uuid())
+        .filter(scope.sees(Column::AccountId))
+        .one(db)
+        .await?
+        .ok_or(StoreError::NotFound)?;
+    change(db, kept, update.fact, update.at).await
+}
+
+async fn change(
+    db: &impl ConnectionTrait,
+    kept: Model,
+    fact: Fact,
+    at: DateTime<Utc>,
+) -> Result<ScheduledCall, StoreError> {
+    let before = kept.state.clone();
+    let mut call = row(kept)?;
+    call.apply(fact, utc(at))
+        .map_err(|_illegal| StoreError::Stale)?;
+    let model = model(&call);
+    let changed = Entity::update_many()
+        .filter(Column::Id.eq(model.id))
+        .filter(Column::State.eq(before))
+        .set(model.into_active_model().reset_all())
+        .exec(db)
+        .await?;
+    if changed.rows_affected == 0 {
+        return Err(StoreError::Stale);
     }
-    if let Some(cause) = update.cause {
-        query = query.col_expr(Column::Cause, Expr::value(name(&cause)));
-    }
-    if let Some(status) = update.sip_status {
-        query = query.col_expr(Column::SipStatus, Expr::value(i32::from(status)));
-    }
-    if update.state == ScheduledState::InProgress {
-        query = query.col_expr(Column::AnsweredAt, Expr::value(at));
-    }
-    if update.state.is_final() {
-        query = query.col_expr(Column::EndedAt, Expr::value(at));
-    }
-    Ok(query.exec(db).await?.rows_affected == 1)
+    Ok(call)
 }
 
 impl Store {
-    /// Takes up to `limit` due calls for dialling, the longest due first; they are `dialling` in
-    /// the database before this returns. Each is answered to one caller only, whoever else claims
-    /// at the same time. Calls of the accounts in `except`, which have reached a limit, wait on, and
-    /// so do those that have expired.
+    /// Takes one waiting call for dialling: in the database it is `dialling`, and has its call's
+    /// identifier, before this returns. Of all who claim it, one gets it; the others get
+    /// [`StoreError::Stale`].
+    pub async fn claim_scheduled_call(
+        &self,
+        scope: &AccountScope,
+        id: ScheduledCallId,
+        call: CallId,
+        now: DateTime<Utc>,
+    ) -> Result<ScheduledCall, StoreError> {
+        let fact = Fact::Claimed { call };
+        self.note_scheduled_call(scope, ScheduledUpdate { id, fact, at: now })
+            .await
+    }
+
+    /// Takes up to `limit` due calls for dialling, the longest due first, each as with
+    /// [`Store::claim_scheduled_call`]. Calls of the accounts in `except`, which have reached a
+    /// limit, wait on; those whose time is over are left for [`Store::expire_due`].
     pub async fn claim_due(
         &self,
         scope: &AccountScope,
         now: DateTime<Utc>,
         limit: u64,
         except: &[AccountId],
+        mut call: impl FnMut() -> CallId,
     ) -> Result<Vec<ScheduledCall>, StoreError> {
-        let now = utc(now);
-        let transaction = self.begin().await?;
-        let due =
-            Condition::all()
-                .add(Column::NotBefore.lte(now))
-                .add(
-                    Condition::any()
-                        .add(Column::ExpiresAt.is_null())
-                        .add(Column::ExpiresAt.gt(now)),
-                )
-                .add_option((!except.is_empty()).then(|| {
-                    Column::AccountId.is_not_in(except.iter().map(|account| account.uuid()))
-                }));
-        let claimed = lock_queued(&transaction, scope, due, limit).await?;
-        set_all(&transaction, &claimed, |query| {
-            query
-                .col_expr(Column::State, Expr::value(name(&ScheduledState::Dialling)))
-                .col_expr(Column::ClaimedAt, Expr::value(now))
-                .col_expr(Column::UpdatedAt, Expr::value(now))
-        })
-        .await?;
-        transaction.commit().await?;
-        let claimed = claimed.into_iter().map(|mut model| {
-            model.state = name(&ScheduledState::Dialling);
-            model.claimed_at = Some(now);
-            model.updated_at = now;
-            row(model)
-        });
-        claimed.collect()
+        let time = utc(now);
+        let due = none_of(except).add(Column::NotBefore.lte(time)).add(
+            Condition::any()
+                .add(Column::ExpiresAt.is_null())
+                .add(Column::ExpiresAt.gt(time)),
+        );
+        self.change_queued(scope, due, limit, now, || Fact::Claimed { call: call() })
+            .await
     }
 
     /// Ends the calls whose time is over, and answers them.
@@ -149,25 +137,9 @@ impl Store {
         scope: &AccountScope,
         now: DateTime<Utc>,
     ) -> Result<Vec<ScheduledCall>, StoreError> {
-        let now = utc(now);
-        let transaction = self.begin().await?;
-        let over = Condition::all().add(Column::ExpiresAt.lte(now));
-        let expired = lock_queued(&transaction, scope, over, MOST_VALUES).await?;
-        set_all(&transaction, &expired, |query| {
-            query
-                .col_expr(Column::State, Expr::value(name(&ScheduledState::Expired)))
-                .col_expr(Column::EndedAt, Expr::value(now))
-                .col_expr(Column::UpdatedAt, Expr::value(now))
-        })
-        .await?;
-        transaction.commit().await?;
-        let expired = expired.into_iter().map(|mut model| {
-            model.state = name(&ScheduledState::Expired);
-            model.ended_at = Some(now);
-            model.updated_at = now;
-            row(model)
-        });
-        expired.collect()
+        let over = Condition::all().add(Column::ExpiresAt.lte(utc(now)));
+        self.change_queued(scope, over, MOST_CHANGED, now, || Fact::Expired)
+            .await
     }
 
     /// Takes a call back while it waits; [`StoreError::Stale`] when it is past that.
@@ -177,36 +149,22 @@ impl Store {
         id: ScheduledCallId,
         now: DateTime<Utc>,
     ) -> Result<ScheduledCall, StoreError> {
-        let now = utc(now);
-        let changed = Entity::update_many()
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(scope.sees(Column::AccountId))
-            .filter(is_one_of(&[ScheduledState::Queued]))
-            .col_expr(Column::State, Expr::value(name(&ScheduledState::Cancelled)))
-            .col_expr(Column::EndedAt, Expr::value(now))
-            .col_expr(Column::UpdatedAt, Expr::value(now))
-            .exec(&self.db)
-            .await?
-            .rows_affected;
-        let call = self.scheduled_call(scope, id).await?;
-        if changed == 0 {
-            return Err(StoreError::Stale);
-        }
-        Ok(call)
+        let fact = Fact::Cancelled;
+        self.note_scheduled_call(scope, ScheduledUpdate { id, fact, at: now })
+            .await
     }
 
-    /// Notes how far a claimed call is. [`StoreError::Stale`] when this state does not follow from
-    /// the one that it is in.
-    pub async fn update_scheduled_call(
+    /// Notes what happened to a call; answers it as it is now. [`StoreError::Stale`] when it was in
+    /// a state in which this cannot happen.
+    pub async fn note_scheduled_call(
         &self,
         scope: &AccountScope,
-        update: &ScheduledUpdate,
-    ) -> Result<(), StoreError> {
-        self.scheduled_call(scope, update.id).await?;
-        if !apply(&self.db, update).await? {
-            return Err(StoreError::Stale);
-        }
-        Ok(())
+        update: ScheduledUpdate,
+    ) -> Result<ScheduledCall, StoreError> {
+        let transaction = self.begin().await?;
+        let call = apply(&transaction, scope, update).await?;
+        transaction.commit().await?;
+        Ok(call)
     }
 
     /// At start, before the first claim: ends the calls that were in progress when the process
@@ -216,32 +174,35 @@ impl Store {
         scope: &AccountScope,
         now: DateTime<Utc>,
     ) -> Result<Vec<ScheduledCall>, StoreError> {
-        let now = utc(now);
         let transaction = self.begin().await?;
         let cut = Entity::find()
-            .filter(is_one_of(&IN_PROGRESS))
+            .filter(is_one_of(ScheduledState::is_in_progress))
             .filter(scope.sees(Column::AccountId))
             .order_by_asc(Column::NotBefore)
             .order_by_asc(Column::Id)
             .all(&transaction)
             .await?;
-        set_all(&transaction, &cut, |query| {
-            query
-                .col_expr(Column::State, Expr::value(name(&ScheduledState::Failed)))
-                .col_expr(Column::Cause, Expr::value(name(&Cause::TemporaryFailure)))
-                .col_expr(Column::EndedAt, Expr::value(now))
-                .col_expr(Column::UpdatedAt, Expr::value(now))
-        })
-        .await?;
+        let mut closed = Vec::with_capacity(cut.len());
+        for kept in cut {
+            closed.push(change(&transaction, kept, Fact::Cut, now).await?);
+        }
         transaction.commit().await?;
-        let cut = cut.into_iter().map(|mut model| {
-            model.state = name(&ScheduledState::Failed);
-            model.cause = Some(name(&Cause::TemporaryFailure));
-            model.ended_at = Some(now);
-            model.updated_at = now;
-            row(model)
-        });
-        cut.collect()
+        Ok(closed)
+    }
+
+    /// The calls that wait or are in progress, the first due first: what an agenda is made of.
+    pub async fn open_scheduled_calls(
+        &self,
+        scope: &AccountScope,
+    ) -> Result<Vec<ScheduledCall>, StoreError> {
+        let models = Entity::find()
+            .filter(is_one_of(|state| !state.is_final()))
+            .filter(scope.sees(Column::AccountId))
+            .order_by_asc(Column::NotBefore)
+            .order_by_asc(Column::Id)
+            .all(&self.db)
+            .await?;
+        models.into_iter().map(row).collect()
     }
 
     /// How many scheduled calls wait and are in progress.
@@ -277,16 +238,12 @@ impl Store {
         let queued = || {
             Entity::find()
                 .select_only()
-                .filter(is_one_of(&[ScheduledState::Queued]))
+                .filter(is_queued())
                 .filter(scope.sees(Column::AccountId))
         };
-        let may_start = Condition::all().add_option(
-            (!except.is_empty())
-                .then(|| Column::AccountId.is_not_in(except.iter().map(|account| account.uuid()))),
-        );
         let due: Option<DateTime<Utc>> = queued()
             .column(Column::NotBefore)
-            .filter(may_start)
+            .filter(none_of(except))
             .order_by_asc(Column::NotBefore)
             .into_tuple()
             .one(&self.db)
@@ -300,63 +257,55 @@ impl Store {
             .await?;
         Ok(due.into_iter().chain(over.flatten()).min())
     }
-}
 
-/// Calls that are changed in one transaction; both databases bound the number of parameters.
-const MOST_VALUES: u64 = 500;
-
-/// Reads waiting calls and keeps others from taking them. On SQLite the transaction holds the one
-/// write lock anyway.
-async fn lock_queued(
-    transaction: &DatabaseTransaction,
-    scope: &AccountScope,
-    which: Condition,
-    limit: u64,
-) -> Result<Vec<Model>, StoreError> {
-    let queued = Entity::find()
-        .filter(is_one_of(&[ScheduledState::Queued]))
-        .filter(scope.sees(Column::AccountId))
-        .filter(which)
-        .order_by_asc(Column::NotBefore)
-        .order_by_asc(Column::Id)
-        .limit(Ord::min(limit, MOST_VALUES))
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(transaction)
-        .await?;
-    Ok(queued)
-}
-
-async fn set_all(
-    transaction: &DatabaseTransaction,
-    models: &[Model],
-    set: impl Fn(sea_orm::UpdateMany<Entity>) -> sea_orm::UpdateMany<Entity>,
-) -> Result<(), StoreError> {
-    for some in models.chunks(500) {
-        let ids = some.iter().map(|model| model.id);
-        set(Entity::update_many().filter(Column::Id.is_in(ids)))
-            .exec(transaction)
+    /// Applies a fact to waiting calls, the first due first. Others who do the same at this time
+    /// get other calls: the rows are locked, and those that others lock are passed over. On SQLite
+    /// the transaction holds the one write lock anyway.
+    async fn change_queued(
+        &self,
+        scope: &AccountScope,
+        which: Condition,
+        limit: u64,
+        now: DateTime<Utc>,
+        mut fact: impl FnMut() -> Fact,
+    ) -> Result<Vec<ScheduledCall>, StoreError> {
+        let transaction = self.begin().await?;
+        let queued = Entity::find()
+            .filter(is_queued())
+            .filter(scope.sees(Column::AccountId))
+            .filter(which)
+            .order_by_asc(Column::NotBefore)
+            .order_by_asc(Column::Id)
+            .limit(Ord::min(limit, MOST_CHANGED))
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .all(&transaction)
             .await?;
+        let mut changed = Vec::with_capacity(queued.len());
+        for kept in queued {
+            changed.push(change(&transaction, kept, fact(), now).await?);
+        }
+        transaction.commit().await?;
+        Ok(changed)
     }
-    Ok(())
 }
 
 async fn count(
     db: &impl ConnectionTrait,
     which: Condition,
 ) -> Result<BTreeMap<AccountId, Counts>, StoreError> {
-    let queued = name(&ScheduledState::Queued);
     let rows: Vec<(Uuid, String, i64)> = Entity::find()
         .select_only()
         .column(Column::AccountId)
         .column(Column::State)
         .column_as(Expr::col(Column::Id).count(), "calls")
         .filter(which)
-        .filter(is_one_of(&LIVE))
+        .filter(is_one_of(|state| !state.is_final()))
         .group_by(Column::AccountId)
         .group_by(Column::State)
         .into_tuple()
         .all(db)
         .await?;
+    let queued = name(&ScheduledState::Queued);
     let mut counts: BTreeMap<AccountId, Counts> = BTreeMap::new();
     for (account, state, calls) in rows {
         let count = counts.entry(AccountId::from_uuid(account)).or_default();

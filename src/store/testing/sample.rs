@@ -3,7 +3,6 @@
 use crate::store::audio::Audio;
 use crate::store::call_plans::{NewCallPlan, Publication};
 use crate::store::numbers::{Number, NumberStatus};
-use crate::store::scheduled_calls::{ScheduledCall, ScheduledState};
 use crate::store::services::{Instance, InstanceState, OutboundService};
 use crate::store::trunks::{Route, Trunk, TrunkTransport};
 use crate::store::users::NewUser;
@@ -17,11 +16,13 @@ use strowger_domain::account::{
 };
 use strowger_domain::call::{LegNumber, Origin};
 use strowger_domain::cdr::{CallRecord, Fact, LegOpening, Opening, Role, Timeline};
-use strowger_domain::e164::{E164, E164Error};
+use strowger_domain::destination::Destination;
+use strowger_domain::e164::E164;
 use strowger_domain::ids::{
     AccountId, AudioId, CallId, InstanceId, LegId, NumberId, PlanId, RouteId, ScheduledCallId,
     ServiceId, TrunkId, UserId,
 };
+use strowger_domain::schedule::{Booking, ScheduledCall};
 use uuid::Uuid;
 
 /// A carrier with two resellers, and a customer below each; everything belongs to customers.
@@ -113,30 +114,20 @@ impl Sample {
         }
     }
 
-    /// A scheduled call of this account and number that is due now.
-    pub fn scheduled_call(&self, account: AccountId, number: NumberId) -> ScheduledCall {
-        ScheduledCall {
-            id: ScheduledCallId::from_uuid(Uuid::now_v7()),
-            account,
-            number,
-            service_number: "+441632960001".to_owned(),
-            first_party: "+447700900001".to_owned(),
-            presentation_number: None,
+    /// A scheduled call of this account that is due now, from the number of this place.
+    pub fn scheduled_call(&self, account: AccountId, place: u8) -> ScheduledCall {
+        let booking = Booking {
+            service_number: drama_number(place),
+            first_party: Destination::Number(drama_number(99)),
+            presentation_number: Some(drama_number(place)),
             not_before: self.now,
             expires_at: Some(self.now + TimeDelta::hours(1)),
-            ring_duration: Duration::from_secs(30),
+            ring_duration_s: 30,
             variables: BTreeMap::from([("name".to_owned(), "Ada".to_owned())]),
             reference: Some("R-1".to_owned()),
-            state: ScheduledState::Queued,
-            cause: None,
-            sip_status: None,
-            call: None,
-            created_at: self.now,
-            updated_at: self.now,
-            claimed_at: None,
-            answered_at: None,
-            ended_at: None,
-        }
+        };
+        let id = ScheduledCallId::from_uuid(Uuid::now_v7());
+        ScheduledCall::new(id, account, booking, self.now)
     }
 
     /// Gives an account one of everything; `place` (below 100) tells its number from others.
@@ -185,7 +176,7 @@ impl Sample {
             now,
         };
         self.store.publish_call_plan(scope, publication).await?;
-        let number = drama_number(place).map_err(|_| StoreError::NotFound)?;
+        let number = drama_number(place);
         let number = Number {
             id: made.number,
             account,
@@ -259,16 +250,22 @@ impl Sample {
             ended_at: None,
         };
         self.store.create_instance(scope, instance).await?;
-        let mut call = self.scheduled_call(account, made.number);
+        let mut call = self.scheduled_call(account, place);
         call.id = made.scheduled_call;
         self.store.create_scheduled_call(scope, call).await?;
         Ok(made)
     }
 }
 
-/// Ofcom's numbers for drama: 01632 960xxx.
-fn drama_number(place: u8) -> Result<E164, E164Error> {
-    E164::parse(&format!("+4416329600{:02}", place % 100))
+/// One of Ofcom's numbers for drama: 01632 960xxx.
+///
+/// # Panics
+/// Never: each of them is a number.
+fn drama_number(place: u8) -> E164 {
+    match E164::parse(&format!("+4416329600{:02}", place % 100)) {
+        Ok(number) => number,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The record of an inbound call that was answered and is still live, with its A-party's leg.

@@ -1,16 +1,19 @@
 use super::with_accounts;
-use crate::store::scheduled_calls::{Counts, ScheduledCallFilter, ScheduledState, ScheduledUpdate};
+use crate::store::scheduled_calls::{
+    Counts, ScheduledCall, ScheduledCallFilter, ScheduledState, ScheduledUpdate,
+};
 use crate::store::testing::Sample;
 use crate::store::{AccountScope, Paging, Store, StoreError, Within};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
 use strowger_domain::cause::Cause;
-use strowger_domain::ids::{CallId, NumberId, ScheduledCallId};
+use strowger_domain::ids::{CallId, ScheduledCallId};
+use strowger_domain::schedule::Fact;
 use uuid::Uuid;
 
-async fn queue(sample: &Sample, number: NumberId, not_before: DateTime<Utc>) -> ScheduledCallId {
-    let mut call = sample.scheduled_call(sample.customer, number);
-    call.not_before = not_before;
+async fn queue(sample: &Sample, not_before: DateTime<Utc>) -> ScheduledCallId {
+    let mut call = sample.scheduled_call(sample.customer, 1);
+    call.booking.not_before = not_before;
     let scope = &AccountScope::platform();
     sample
         .store
@@ -25,23 +28,21 @@ async fn state(store: &Store, id: ScheduledCallId) -> ScheduledState {
     store.scheduled_call(scope, id).await.unwrap().state
 }
 
-fn update(id: ScheduledCallId, state: ScheduledState, at: DateTime<Utc>) -> ScheduledUpdate {
-    ScheduledUpdate {
-        id,
-        state,
-        call: None,
-        cause: None,
-        sip_status: None,
-        at,
-    }
+fn call_id() -> CallId {
+    CallId::from_uuid(Uuid::now_v7())
+}
+
+async fn claim(store: &Store, now: DateTime<Utc>) -> Vec<ScheduledCall> {
+    let scope = &AccountScope::platform();
+    store.claim_due(scope, now, 10, &[], call_id).await.unwrap()
 }
 
 #[tokio::test]
 async fn sixteen_claimers_at_once_get_each_call_once() {
     with_accounts(async |store, sample| {
-        let number = sample.belongings(sample.customer, 1).await.unwrap().number;
+        sample.belongings(sample.customer, 1).await.unwrap();
         for _ in 0..99 {
-            queue(&sample, number, sample.now).await;
+            queue(&sample, sample.now).await;
         }
         let claimers = (0..16).map(|_| {
             let store = store.clone();
@@ -50,7 +51,7 @@ async fn sixteen_claimers_at_once_get_each_call_once() {
                 let mut claimed = Vec::new();
                 loop {
                     let some = store
-                        .claim_due(&AccountScope::platform(), now, 3, &[])
+                        .claim_due(&AccountScope::platform(), now, 3, &[], call_id)
                         .await
                         .unwrap();
                     if some.is_empty() {
@@ -71,19 +72,51 @@ async fn sixteen_claimers_at_once_get_each_call_once() {
 }
 
 #[tokio::test]
+async fn a_call_that_sixteen_claim_by_name_is_dialled_by_one() {
+    with_accounts(async |store, sample| {
+        let id = sample
+            .belongings(sample.customer, 1)
+            .await
+            .unwrap()
+            .scheduled_call;
+        let claimers = (0..16).map(|_| {
+            let (store, now) = (store.clone(), sample.now);
+            tokio::spawn(async move {
+                let scope = &AccountScope::platform();
+                store.claim_scheduled_call(scope, id, call_id(), now).await
+            })
+        });
+        let mut claimed = Vec::new();
+        for claimer in claimers.collect::<Vec<_>>() {
+            match claimer.await.unwrap() {
+                Ok(call) => claimed.push(call),
+                Err(StoreError::Stale) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let kept = store
+            .scheduled_call(&AccountScope::platform(), id)
+            .await
+            .unwrap();
+        assert_eq!(claimed, [kept]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_claimed_call_is_dialling_in_the_database() {
     with_accounts(async |store, sample| {
         let made = sample.belongings(sample.customer, 1).await.unwrap();
-        let scope = &AccountScope::platform();
-        let claimed = store.claim_due(scope, sample.now, 10, &[]).await.unwrap();
+        let claimed = claim(store, sample.now).await;
         assert_eq!(claimed.len(), 1);
+        let scope = &AccountScope::platform();
         let kept = store
             .scheduled_call(scope, made.scheduled_call)
             .await
             .unwrap();
         assert_eq!(claimed, [kept]);
         assert_eq!(claimed[0].state, ScheduledState::Dialling);
-        assert_eq!(claimed[0].claimed_at, Some(sample.now));
+        assert!(claimed[0].call.is_some());
     })
     .await;
 }
@@ -94,22 +127,25 @@ async fn only_due_calls_of_accounts_below_their_limit_are_claimed() {
         let made = sample.belongings(sample.customer, 1).await.unwrap();
         let scope = &AccountScope::platform();
         let later = sample.now + TimeDelta::seconds(30);
-        let second = queue(&sample, made.number, later).await;
+        let second = queue(&sample, later).await;
         let full = [sample.customer];
         assert_eq!(
-            store.claim_due(scope, sample.now, 10, &full).await.unwrap(),
+            store
+                .claim_due(scope, sample.now, 10, &full, call_id)
+                .await
+                .unwrap(),
             []
         );
         assert_eq!(store.next_due(scope, &[]).await.unwrap(), Some(sample.now));
         let expiry = sample.now + TimeDelta::hours(1);
         assert_eq!(store.next_due(scope, &full).await.unwrap(), Some(expiry));
-        let first = store.claim_due(scope, sample.now, 10, &[]).await.unwrap();
+        let first = claim(store, sample.now).await;
         assert_eq!(
             first.iter().map(|call| call.id).collect::<Vec<_>>(),
             [made.scheduled_call]
         );
         assert_eq!(store.next_due(scope, &[]).await.unwrap(), Some(later));
-        let then = store.claim_due(scope, later, 10, &[]).await.unwrap();
+        let then = claim(store, later).await;
         assert_eq!(
             then.iter().map(|call| call.id).collect::<Vec<_>>(),
             [second]
@@ -125,7 +161,7 @@ async fn a_call_whose_time_is_over_expires_and_is_never_claimed() {
         let made = sample.belongings(sample.customer, 1).await.unwrap();
         let scope = &AccountScope::platform();
         let late = sample.now + TimeDelta::hours(1);
-        assert_eq!(store.claim_due(scope, late, 10, &[]).await.unwrap(), []);
+        assert_eq!(claim(store, late).await, []);
         let expired = store.expire_due(scope, late).await.unwrap();
         assert_eq!(
             expired.iter().map(|c| c.id).collect::<Vec<_>>(),
@@ -148,9 +184,9 @@ async fn a_call_whose_time_is_over_expires_and_is_never_claimed() {
 async fn a_call_is_cancelled_only_while_it_waits() {
     with_accounts(async |store, sample| {
         let made = sample.belongings(sample.customer, 1).await.unwrap();
-        let waiting = queue(&sample, made.number, sample.now + TimeDelta::hours(2)).await;
+        let waiting = queue(&sample, sample.now + TimeDelta::hours(2)).await;
         let scope = &AccountScope::platform();
-        store.claim_due(scope, sample.now, 10, &[]).await.unwrap();
+        claim(store, sample.now).await;
         let late = store
             .cancel_scheduled_call(scope, made.scheduled_call, sample.now)
             .await;
@@ -169,7 +205,7 @@ async fn a_call_is_cancelled_only_while_it_waits() {
 }
 
 #[tokio::test]
-async fn progress_goes_forwards_only() {
+async fn only_what_can_happen_is_noted() {
     with_accounts(async |store, sample| {
         let id = sample
             .belongings(sample.customer, 1)
@@ -177,34 +213,38 @@ async fn progress_goes_forwards_only() {
             .unwrap()
             .scheduled_call;
         let scope = &AccountScope::platform();
-        let now = sample.now;
-        let step = async |state| {
+        let at = sample.now;
+        let note = async |fact| {
             store
-                .update_scheduled_call(scope, &update(id, state, now))
+                .note_scheduled_call(scope, ScheduledUpdate { id, fact, at })
                 .await
         };
-        let early = step(ScheduledState::Completed).await;
-        assert!(matches!(early, Err(StoreError::Stale)), "{early:?}");
-        store.claim_due(scope, now, 1, &[]).await.unwrap();
-        let mut dialling = update(id, ScheduledState::Dialling, now);
-        let call = CallId::from_uuid(Uuid::now_v7());
-        dialling.call = Some(call);
-        store.update_scheduled_call(scope, &dialling).await.unwrap();
-        step(ScheduledState::Ringing).await.unwrap();
-        step(ScheduledState::InProgress).await.unwrap();
-        let back = step(ScheduledState::Ringing).await;
-        assert!(matches!(back, Err(StoreError::Stale)), "{back:?}");
-        let mut end = update(id, ScheduledState::Completed, now);
-        end.cause = Some(Cause::NormalClearing);
-        store.update_scheduled_call(scope, &end).await.unwrap();
-        let kept = store.scheduled_call(scope, id).await.unwrap();
+        let stale = async |fact| {
+            let answer = note(fact).await;
+            assert!(
+                matches!(answer, Err(StoreError::Stale)),
+                "{fact:?}: {answer:?}"
+            );
+        };
+        let end = Fact::Ended {
+            cause: Cause::NormalClearing,
+            sip_status: None,
+        };
+        stale(end).await;
+        let call = call_id();
+        note(Fact::Claimed { call }).await.unwrap();
+        note(Fact::Rang).await.unwrap();
+        note(Fact::Answered).await.unwrap();
+        stale(Fact::Rang).await;
+        let noted = note(end).await.unwrap();
+        assert_eq!(noted, store.scheduled_call(scope, id).await.unwrap());
+        assert_eq!(noted.state, ScheduledState::Completed);
         assert_eq!(
-            (kept.call, kept.cause),
+            (noted.call, noted.cause),
             (Some(call), Some(Cause::NormalClearing))
         );
-        assert_eq!((kept.answered_at, kept.ended_at), (Some(now), Some(now)));
-        let twice = step(ScheduledState::Failed).await;
-        assert!(matches!(twice, Err(StoreError::Stale)), "{twice:?}");
+        assert_eq!((noted.answered_at, noted.ended_at), (Some(at), Some(at)));
+        stale(Fact::Cut).await;
     })
     .await;
 }
@@ -213,9 +253,9 @@ async fn progress_goes_forwards_only() {
 async fn calls_that_a_crash_cut_fail_and_are_not_dialled_again() {
     with_accounts(async |store, sample| {
         let made = sample.belongings(sample.customer, 1).await.unwrap();
-        let waiting = queue(&sample, made.number, sample.now + TimeDelta::minutes(1)).await;
+        let waiting = queue(&sample, sample.now + TimeDelta::minutes(1)).await;
         let scope = &AccountScope::platform();
-        store.claim_due(scope, sample.now, 1, &[]).await.unwrap();
+        claim(store, sample.now).await;
         let cut = store.close_interrupted(scope, sample.now).await.unwrap();
         assert_eq!(cut.len(), 1);
         assert_eq!(cut[0].cause, Some(Cause::TemporaryFailure));
@@ -225,14 +265,16 @@ async fn calls_that_a_crash_cut_fail_and_are_not_dialled_again() {
             .unwrap();
         assert_eq!([kept], *cut);
         assert_eq!(state(store, waiting).await, ScheduledState::Queued);
+        let open = store.open_scheduled_calls(scope).await.unwrap();
+        assert_eq!(
+            open.iter().map(|call| call.id).collect::<Vec<_>>(),
+            [waiting]
+        );
         assert_eq!(
             store.close_interrupted(scope, sample.now).await.unwrap(),
             []
         );
-        assert_eq!(
-            store.claim_due(scope, sample.now, 10, &[]).await.unwrap(),
-            []
-        );
+        assert_eq!(claim(store, sample.now).await, []);
     })
     .await;
 }
@@ -240,11 +282,11 @@ async fn calls_that_a_crash_cut_fail_and_are_not_dialled_again() {
 #[tokio::test]
 async fn counts_are_those_of_the_whole_branch() {
     with_accounts(async |store, sample| {
-        let made = sample.belongings(sample.customer, 1).await.unwrap();
+        sample.belongings(sample.customer, 1).await.unwrap();
         sample.belongings(sample.stranger, 2).await.unwrap();
-        queue(&sample, made.number, sample.now + TimeDelta::hours(1)).await;
+        queue(&sample, sample.now + TimeDelta::hours(1)).await;
         let scope = &AccountScope::platform();
-        store.claim_due(scope, sample.now, 10, &[]).await.unwrap();
+        claim(store, sample.now).await;
         let count = async |within| store.count_scheduled_calls(scope, within).await.unwrap();
         let one_each = Counts {
             queued: 1,
@@ -278,7 +320,7 @@ async fn scheduled_calls_are_filtered() {
         let mine = ScheduledCallFilter {
             state: Some(ScheduledState::Queued),
             service_number: Some("+441632960001".to_owned()),
-            first_party: Some("+447700900001".to_owned()),
+            first_party: Some("+441632960099".to_owned()),
             reference: Some("R-1".to_owned()),
             created_from: Some(sample.now),
             created_before: Some(sample.now + TimeDelta::microseconds(1)),
@@ -306,7 +348,7 @@ async fn scheduled_calls_are_filtered() {
             .scheduled_call(scope, made.scheduled_call)
             .await
             .unwrap();
-        let mut given = sample.scheduled_call(sample.customer, made.number);
+        let mut given = sample.scheduled_call(sample.customer, 1);
         given.id = made.scheduled_call;
         assert_eq!(kept, given);
     })

@@ -5,7 +5,7 @@ use crate::store::calls::CallFilter;
 use crate::store::events::Event;
 use crate::store::numbers::NumberChange;
 use crate::store::recordings::Recording;
-use crate::store::scheduled_calls::{ScheduledCallFilter, ScheduledState, ScheduledUpdate};
+use crate::store::scheduled_calls::ScheduledCallFilter;
 use crate::store::services::InstanceUpdate;
 use crate::store::testing::record;
 use crate::store::trunks::TrunkChange;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::time::Duration;
 use strowger_domain::account::AccountKind;
-use strowger_domain::ids::{AccountId, EventId, RecordingId};
+use strowger_domain::ids::{AccountId, CallId, EventId, RecordingId};
 use uuid::Uuid;
 
 #[track_caller]
@@ -30,6 +30,10 @@ fn hidden<T: Debug>(what: &str, answer: Result<T, StoreError>) {
 #[track_caller]
 fn seen<T: Debug>(what: &str, answer: Result<T, StoreError>) {
     assert!(answer.is_ok(), "{what}: {answer:?}");
+}
+
+fn call_id() -> CallId {
+    CallId::from_uuid(Uuid::now_v7())
 }
 
 fn one<T: Debug>(what: &str, page: Result<Page<T>, StoreError>) {
@@ -168,12 +172,22 @@ async fn rows_of_another_branch_are_not_found() {
             .cancel_scheduled_call(scope, theirs.scheduled_call, now)
             .await;
         hidden("cancel", cancelled);
-        let call = sample.scheduled_call(sample.customer, theirs.number);
+        let call = sample.scheduled_call(sample.customer, 2);
         hidden(
             "a call from their number",
             store.create_scheduled_call(scope, call).await,
         );
-        assert_eq!(store.claim_due(scope, now, 10, &[]).await.unwrap(), []);
+        assert_eq!(
+            store.claim_due(scope, now, 10, &[], call_id).await.unwrap(),
+            []
+        );
+        let id = theirs.scheduled_call;
+        hidden(
+            "claim",
+            store.claim_scheduled_call(scope, id, call_id(), now).await,
+        );
+        assert_eq!(store.open_scheduled_calls(scope).await.unwrap(), []);
+        assert_eq!(store.close_interrupted(scope, now).await.unwrap(), []);
         assert_eq!(store.expire_due(scope, now).await.unwrap(), []);
         assert_eq!(store.next_due(scope, &[]).await.unwrap(), None);
         assert!(store.scheduled_counts(scope).await.unwrap().is_empty());
@@ -307,16 +321,11 @@ async fn an_account_reaches_all_its_descendants() {
             .unwrap();
         assert_eq!(own.items, [], "a descendant's users are not its own");
         assert_eq!(store.all_accounts(scope).await.unwrap().len(), 2);
-        let update = ScheduledUpdate {
-            id: made.scheduled_call,
-            state: ScheduledState::Ringing,
-            call: None,
-            cause: None,
-            sip_status: None,
-            at: sample.now,
-        };
-        let too_early = store.update_scheduled_call(scope, &update).await;
-        assert!(matches!(too_early, Err(StoreError::Stale)), "{too_early:?}");
+        seen(
+            "scheduled",
+            store.scheduled_call(scope, made.scheduled_call).await,
+        );
+        assert_eq!(store.open_scheduled_calls(scope).await.unwrap().len(), 1);
     })
     .await;
 }

@@ -7,7 +7,9 @@ use crate::store::{AccountScope, Store, StoreError, Within};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use std::time::Duration;
-use strowger_domain::ids::{AccountId, EventId};
+use strowger_domain::cause::Cause;
+use strowger_domain::ids::{AccountId, CallId, EventId};
+use strowger_domain::schedule::Fact;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -214,7 +216,7 @@ async fn too_much_is_refused_and_said() {
 }
 
 #[tokio::test]
-async fn steps_of_scheduled_calls_are_written_in_order() {
+async fn what_happens_to_a_scheduled_call_is_written_in_order() {
     with_accounts(async |store, sample| {
         let id = sample
             .belongings(sample.customer, 1)
@@ -222,28 +224,24 @@ async fn steps_of_scheduled_calls_are_written_in_order() {
             .unwrap()
             .scheduled_call;
         let scope = &AccountScope::platform();
-        store.claim_due(scope, sample.now, 1, &[]).await.unwrap();
+        let call = CallId::from_uuid(Uuid::now_v7());
+        store
+            .claim_scheduled_call(scope, id, call, sample.now)
+            .await
+            .unwrap();
         let writer = Writer::start(store.clone(), quick());
-        for state in [
-            ScheduledState::Ringing,
-            ScheduledState::InProgress,
-            ScheduledState::Ringing,
-            ScheduledState::Completed,
-            ScheduledState::Failed,
-        ] {
-            let update = ScheduledUpdate {
-                id,
-                state,
-                call: None,
-                cause: None,
-                sip_status: None,
-                at: sample.now,
-            };
-            writer.scheduled(update).unwrap();
+        let ended = Fact::Ended {
+            cause: Cause::NormalClearing,
+            sip_status: None,
+        };
+        for fact in [Fact::Rang, Fact::Answered, Fact::Rang, ended, Fact::Cut] {
+            let at = sample.now;
+            writer.scheduled(ScheduledUpdate { id, fact, at }).unwrap();
         }
         writer.flush().await;
         let kept = store.scheduled_call(scope, id).await.unwrap();
         assert_eq!(kept.state, ScheduledState::Completed);
+        assert_eq!(kept.cause, Some(Cause::NormalClearing));
     })
     .await;
 }

@@ -5,7 +5,7 @@ use crate::store::calls::{call_model, leg_model};
 use crate::store::events::{self, Event};
 use crate::store::recordings::{self, Recording};
 use crate::store::scheduled_calls::{self, ScheduledUpdate};
-use crate::store::{Store, StoreError};
+use crate::store::{AccountScope, Store, StoreError};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Iterable};
 use std::borrow::Borrow;
@@ -55,12 +55,14 @@ pub(super) async fn write(store: &Store, batch: &Batch<'_>) -> Result<(), StoreE
     write_calls(&transaction, &batch.calls).await?;
     write_recordings(&transaction, &batch.recordings).await?;
     for update in &batch.scheduled {
-        if !scheduled_calls::apply(&transaction, update).await? {
-            tracing::debug!(
+        match scheduled_calls::apply(&transaction, &AccountScope::platform(), **update).await {
+            Ok(_call) => {}
+            Err(StoreError::Stale | StoreError::NotFound) => tracing::debug!(
                 scheduled_call.id = %update.id,
-                state = ?update.state,
-                "a step of a scheduled call came too late"
-            );
+                fact = ?update.fact,
+                "a fact of a scheduled call came too late"
+            ),
+            Err(error) => return Err(error),
         }
     }
     write_events(&transaction, &batch.events).await?;
