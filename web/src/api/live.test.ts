@@ -101,7 +101,6 @@ test("nothing_is_told_after_the_end", async () => {
   const streams = new Streams();
   const { seen, stop } = await following(streams);
   stop();
-  streams.cut();
   await vi.advanceTimersByTimeAsync(30_000);
   expect(seen.states).toEqual(["connecting", "live"]);
   expect(streams.requests).toHaveLength(1);
