@@ -109,12 +109,8 @@ pub fn bridge(a: &mut Leg, b: &mut Leg) -> Path {
     } else {
         Path::Transcoded
     };
-    for leg in [a, b] {
-        if matches!(leg.path, Path::Alone | Path::Mixed) {
-            leg.player = None;
-        }
-        leg.set_path(path);
-    }
+    a.set_path(path);
+    b.set_path(path);
     path
 }
 
@@ -177,15 +173,20 @@ impl Leg {
         self.forget_unheard();
     }
 
-    /// Tells the leg how its sound travels on ([`bridge`] does it for two legs). Leaving a bridge or
-    /// room is `set_path(Path::Alone)`.
+    /// Tells the leg how its sound travels on ([`bridge`] does it for two legs). Entering a bridge or
+    /// room ends what the leg was played; leaving one is `set_path(Path::Alone)`.
     pub fn set_path(&mut self, path: Path) {
-        if path != self.path {
-            self.path = path;
-            self.relay_idle = u32::MAX;
-            self.event_idle = u32::MAX;
-            self.forget_unheard();
+        if path == self.path {
+            return;
         }
+        let bridged = |path| matches!(path, Path::Relayed | Path::Transcoded);
+        if path != Path::Alone && !(bridged(path) && bridged(self.path)) {
+            self.player = None;
+        }
+        self.path = path;
+        self.relay_idle = u32::MAX;
+        self.event_idle = u32::MAX;
+        self.forget_unheard();
     }
 
     /// How its sound travels on.

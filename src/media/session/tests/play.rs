@@ -133,3 +133,26 @@ fn a_peer_on_hold_is_sent_nothing_and_a_play_still_ends() {
     assert!(bench.lines[0].came[5].0.marker);
     assert_eq!(bench.events(0), [Event::MediaStarted { from: address }]);
 }
+
+#[test]
+fn a_room_ends_what_was_played() {
+    let mut bench = Bench::new(&[(Codec::Pcma, 440), (Codec::Pcma, 1000)]);
+    let sounds = vec![Sound::Tone(Tone::Ringing)];
+    let play = Command::Play {
+        play: 1,
+        sounds,
+        repeat: true,
+    };
+    bench.command(0, play.clone());
+    bench.run(10);
+    bench.confer();
+    bench.talk(100);
+    let sound = bench.lines[0].sound(20);
+    assert!(hears(&sound, 1000) && !hears(&sound, 450));
+    bench.command(0, play);
+    bench.talk(20);
+    assert!(
+        hears(&bench.lines[0].sound(110), 450),
+        "a later play is heard"
+    );
+}
