@@ -13,6 +13,7 @@ mod framer;
 mod grammar;
 mod head;
 mod invite;
+pub mod inspection;
 pub mod message;
 pub mod params;
 pub mod reader;
