@@ -121,3 +121,6 @@ fn length_of_message(head: &[u8]) -> Option<usize> {
         .then(|| head.len().checked_add(body))
         .flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -420,3 +420,6 @@ pub fn reason_phrase(status: u16) -> &'static str {
         _ => "Global Failure",
     }
 }
+
+#[cfg(test)]
+mod tests;

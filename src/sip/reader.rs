@@ -537,3 +537,6 @@ fn remains(head: &Head) -> Option<Remains> {
         cseq: first("CSeq"),
     })
 }
+
+#[cfg(test)]
+mod tests;

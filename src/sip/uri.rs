@@ -404,3 +404,6 @@ fn escape_user(user: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests;
