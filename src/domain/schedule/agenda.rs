@@ -81,13 +81,18 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// The agenda after a start, from what is stored; and the calls that were claimed before the
-    /// stop and were cut. They must fail ([`super::Fact::Cut`]) and are not in the agenda.
+    /// The agenda after a start, from what is stored and the caps of the accounts; and the calls that
+    /// were claimed before the stop and were cut. They must fail ([`super::Fact::Cut`]) and are not
+    /// in the agenda. Begin with [`Input::Tick`].
     pub fn restore(
         stored: impl IntoIterator<Item = (Job, State)>,
+        caps: impl IntoIterator<Item = (AccountId, u32)>,
         now: DateTime<Utc>,
     ) -> (Self, Vec<ScheduledCallId>) {
-        let mut agenda = Self::default();
+        let mut agenda = Self {
+            caps: caps.into_iter().collect(),
+            ..Self::default()
+        };
         let mut cut = Vec::new();
         for (job, state) in stored {
             match state {
