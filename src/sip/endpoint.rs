@@ -117,6 +117,28 @@ impl Endpoint {
         }
     }
 
+    /// Notes by which way the peer reaches us now. A peer that comes by a new connection, or from
+    /// behind a translator that moved it, is answered there.
+    pub(crate) fn follow(&mut self, id: InviteId, flow: Flow) {
+        let Some(usage) = self.usages.get_mut(&id) else {
+            return;
+        };
+        let Some(dialog) = usage.dialog_mut() else {
+            return;
+        };
+        let old = dialog.flow;
+        let may_move =
+            flow.transport == old.transport && (flow.transport.is_reliable() || dialog.keeps_flow);
+        if !may_move || flow == old {
+            return;
+        }
+        dialog.flow = flow;
+        if flow.transport.is_reliable() {
+            self.tx.leave_flow(&old, Owner::Usage(id));
+            self.tx.join_flow(flow, Owner::Usage(id));
+        }
+    }
+
     /// Takes a new usage into the tables.
     pub(crate) fn insert(&mut self, id: InviteId, usage: Usage) {
         let (call_id, tag) = usage.call_id_and_tag();
@@ -296,7 +318,7 @@ impl Endpoint {
                 Owner::Server(id) if flow.transport.is_reliable() => {
                     self.tx.server_failed(id, now);
                 }
-                Owner::Usage(id) => self.step(id, Usage::flow_failed),
+                Owner::Usage(id) => self.step(id, |usage, tx| usage.flow_failed(tx, now)),
                 Owner::Server(_) => {}
             }
         }

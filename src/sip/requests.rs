@@ -57,7 +57,7 @@ impl Endpoint {
             return Some(refusal);
         }
         if message.to().tag().is_some() {
-            self.in_dialog(id, message, now)
+            self.in_dialog(id, message, flow, now)
         } else {
             self.out_of_dialog(id, message, flow, now)
         }
@@ -77,7 +77,13 @@ impl Endpoint {
         None
     }
 
-    fn in_dialog(&mut self, id: ServerId, message: &Message, now: Instant) -> Option<Reply> {
+    fn in_dialog(
+        &mut self,
+        id: ServerId,
+        message: &Message,
+        flow: Flow,
+        now: Instant,
+    ) -> Option<Reply> {
         let Some((invite, usage)) = self.usage_of(message) else {
             return Some(Reply::new(481));
         };
@@ -90,6 +96,7 @@ impl Endpoint {
         {
             return Some(Reply::new(500));
         }
+        self.follow(invite, flow);
         match message.method() {
             "BYE" => self.step(invite, |usage, tx| usage.bye(id, message, tx, now)),
             "INVITE" => {

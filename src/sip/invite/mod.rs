@@ -213,11 +213,11 @@ impl Usage {
     }
 
     /// The connection by which the dialog lives is gone. Its transactions hear of it themselves.
-    pub(crate) fn flow_failed(self, tx: &mut Transactions) -> Next {
+    pub(crate) fn flow_failed(self, tx: &mut Transactions, now: Instant) -> Next {
         match self {
             Self::Calling(_) => Some(self),
             Self::Ringing(usage) => usage.flow_failed(tx),
-            Self::Confirmed(usage) => usage.flow_failed(tx),
+            Self::Confirmed(usage) => usage.flow_failed(tx, now),
             Self::Closing(_) => None,
         }
     }

@@ -257,7 +257,8 @@ impl Session {
         )
     }
 
-    pub(super) fn flow_failed(self: Box<Self>, tx: &mut Transactions) -> Next {
+    pub(super) fn flow_failed(mut self: Box<Self>, tx: &mut Transactions, now: Instant) -> Next {
+        self.drop_reinvites(tx, now);
         tx.tell(Event::Ended {
             invite: self.id,
             status: Some(503),

@@ -6,6 +6,7 @@
     reason = "each test binary uses its own part, and a test may fail"
 )]
 
+pub(crate) mod calls;
 pub(crate) mod lone;
 pub(crate) mod world;
 
