@@ -1,6 +1,6 @@
 //! The tables of the database, one file each.
 //!
-//! Enums are kept as their snake_case names, identifiers as bare UUIDs, times in UTC. What they
+//! Enums are kept as their `snake_case` names, identifiers as bare UUIDs, times in UTC. What they
 //! mean stands in `strowger-domain`; only `store/` names this crate.
 
 pub mod accounts;

@@ -1,7 +1,9 @@
 //! Creates `accounts`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    json, string, string_null, timestamp_with_time_zone, uuid, uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

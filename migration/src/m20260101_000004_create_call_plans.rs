@@ -1,7 +1,10 @@
 //! Creates `call_plans` and `call_plan_versions`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, integer, integer_null, json, string, text, timestamp_with_time_zone, uuid,
+    uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,7 @@
 //! Creates `numbers`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{string, text, timestamp_with_time_zone, uuid, uuid_null};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,9 @@
 //! Creates `trunks` and `routes`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    integer, json, string, string_null, timestamp_with_time_zone, uuid,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,7 @@
 //! Creates `recordings`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{big_integer, integer, string, timestamp_with_time_zone, uuid};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,7 @@
 //! Creates `idempotency_keys`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{integer_null, json_null, string, timestamp_with_time_zone, uuid};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

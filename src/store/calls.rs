@@ -37,9 +37,12 @@ pub struct CallFilter {
 
 impl CallFilter {
     fn condition(&self) -> Condition {
-        let live = self.live.map(|live| match live {
-            true => Column::EndedAt.is_null(),
-            false => Column::EndedAt.is_not_null(),
+        let live = self.live.map(|live| {
+            if live {
+                Column::EndedAt.is_null()
+            } else {
+                Column::EndedAt.is_not_null()
+            }
         });
         let number = self.number.as_deref().map(|number| {
             Condition::any()

@@ -6,15 +6,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The name of a unit variant, as serde writes it.
+/// What serde writes as a string: the name of a unit variant, a number, an address.
 pub(super) fn name<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(name)) => name,
-        Ok(_) | Err(_) => {
-            debug_assert!(false, "only enums of unit variants are kept as names");
-            String::new()
-        }
+    if let Ok(Value::String(name)) = serde_json::to_value(value) {
+        return name;
     }
+    debug_assert!(
+        false,
+        "only what serde writes as a string is kept as a name"
+    );
+    String::new()
 }
 
 /// The variant of a name.

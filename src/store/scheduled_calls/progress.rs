@@ -190,13 +190,14 @@ impl Store {
         Ok(closed)
     }
 
-    /// The calls that wait or are in progress, the first due first: what an agenda is made of.
-    pub async fn open_scheduled_calls(
+    /// The calls that are being dialled, ring or talk, the first due first: what a scheduler that
+    /// failed has to know.
+    pub async fn scheduled_in_progress(
         &self,
         scope: &AccountScope,
     ) -> Result<Vec<ScheduledCall>, StoreError> {
         let models = Entity::find()
-            .filter(is_one_of(|state| !state.is_final()))
+            .filter(is_one_of(ScheduledState::is_in_progress))
             .filter(scope.sees(Column::AccountId))
             .order_by_asc(Column::NotBefore)
             .order_by_asc(Column::Id)

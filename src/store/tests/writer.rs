@@ -71,7 +71,7 @@ async fn a_flush_waits_for_everything_that_was_handed_over() {
     with_accounts(async |store, sample| {
         let settings = WriterSettings {
             batch: 7,
-            delay: Duration::from_secs(3600),
+            delay: Duration::from_hours(1),
             ..quick()
         };
         let writer = Writer::start(store.clone(), settings);
@@ -90,7 +90,7 @@ async fn a_flush_waits_for_everything_that_was_handed_over() {
 async fn what_is_handed_over_is_written_when_the_last_writer_goes() {
     with_accounts(async |store, sample| {
         let settings = WriterSettings {
-            delay: Duration::from_secs(3600),
+            delay: Duration::from_hours(1),
             ..quick()
         };
         let writer = Writer::start(store.clone(), settings);
