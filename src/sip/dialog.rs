@@ -54,13 +54,15 @@ impl Dialog {
     /// `tag` is no token.
     pub(crate) fn of_answerer(request: &Message, tag: &str, flow: Flow) -> Option<Self> {
         let via = request.via();
+        // RFC 2543 peers need not name a Contact: then their From is where they are.
+        let of_2543 = (!via.has_rfc3261_branch()).then(|| request.from().uri().clone());
         Some(Self {
             call_id: request.call_id().to_owned(),
             local: request.to().with_tag(tag).ok()?,
             remote: request.from().clone(),
             local_cseq: 0,
             remote_cseq: Some(request.cseq().number),
-            remote_target: contact_of(request)?,
+            remote_target: contact_of(request).or(of_2543)?,
             route_set: request.record_routes().to_vec(),
             flow,
             keeps_flow: via.host_ip().is_some_and(|ip| ip != flow.remote.ip()),

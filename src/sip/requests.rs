@@ -6,11 +6,12 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::event::{Event, IncomingInvite};
 use crate::flow::Flow;
+use crate::inspection::{Refusal, inspect};
 use crate::invite::{Answerer, Usage, q850_of, session_of};
 use crate::reader::Message;
-use crate::transaction::draft::{Reply, SDP};
+use crate::transaction::draft::{ABILITIES, Reply, SDP};
 use crate::transaction::{Arrival, ServerId};
-use crate::uri::{Scheme, Uri};
+use crate::uri::Uri;
 use std::time::Instant;
 
 impl Endpoint {
@@ -50,11 +51,13 @@ impl Endpoint {
     ) -> Option<Reply> {
         match message.method() {
             "CANCEL" => return self.cancel(id, message, now),
-            "INVITE" | "BYE" | "OPTIONS" | "INFO" => {}
-            _ => return Some(Reply::new(405)),
-        }
-        if let Some(refusal) = check_extensions(message) {
-            return Some(refusal);
+            // Who hangs up is heard, whatever else he says.
+            "BYE" => {}
+            _ => {
+                if let Err(refusal) = inspect(message, &ABILITIES) {
+                    return Some(refusal.into());
+                }
+            }
         }
         if message.to().tag().is_some() {
             self.in_dialog(id, message, flow, now)
@@ -100,9 +103,6 @@ impl Endpoint {
         match message.method() {
             "BYE" => self.step(invite, |usage, tx| usage.bye(id, message, tx, now)),
             "INVITE" => {
-                if let Some(refusal) = check_session(message) {
-                    return Some(refusal);
-                }
                 self.step(invite, |usage, tx| {
                     Some(usage.reinvite(id, message, tx, now))
                 });
@@ -121,15 +121,11 @@ impl Endpoint {
         flow: Flow,
         now: Instant,
     ) -> Option<Reply> {
-        let uri = message.request_uri()?;
-        if uri.scheme() == Scheme::Other {
-            return Some(Reply::new(416));
-        }
         match message.method() {
             "OPTIONS" => Some(capabilities()),
             "INVITE" if message.max_forwards() == Some(0) => Some(Reply::new(483)),
             "INVITE" if self.draining || self.is_at_capacity() => Some(self.unavailable()),
-            "INVITE" => check_session(message).or_else(|| self.invited(id, message, flow, now)),
+            "INVITE" => self.invited(id, message, flow, now),
             _ => Some(Reply::new(481)),
         }
     }
@@ -184,47 +180,24 @@ impl Endpoint {
     }
 }
 
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        let headers = refusal
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        Self {
+            headers: headers.collect(),
+            ..Self::new(refusal.status)
+        }
+    }
+}
+
 /// The answer to OPTIONS (§11.2).
 fn capabilities() -> Reply {
     Reply::new(200)
         .header("Accept", SDP)
         .header("Accept-Encoding", "identity")
-}
-
-/// We know no extension that anybody could require (§8.2.2.3).
-fn check_extensions(message: &Message) -> Option<Reply> {
-    let required = message.header_list("Require");
-    (!required.is_empty()).then(|| Reply::new(420).header("Unsupported", required.join(", ")))
-}
-
-/// Whether the body of an INVITE can be read (§8.2.3). A body that may be ignored is.
-fn check_session(message: &Message) -> Option<Reply> {
-    if message.body().is_empty() || may_be_ignored(message) {
-        return None;
-    }
-    let encodings = message.header_list("Content-Encoding");
-    if encodings
-        .iter()
-        .any(|encoding| !encoding.eq_ignore_ascii_case("identity"))
-    {
-        return Some(Reply::new(415).header("Accept-Encoding", "identity"));
-    }
-    match message.content_type() {
-        Some(kind) if kind == SDP => None,
-        Some(_) | None => Some(Reply::new(415).header("Accept", SDP)),
-    }
-}
-
-/// RFC 3261 §20.11: `handling=optional`.
-fn may_be_ignored(message: &Message) -> bool {
-    message.header("Content-Disposition").is_some_and(|value| {
-        value.split(';').skip(1).any(|param| {
-            param.split_once('=').is_some_and(|(name, value)| {
-                name.trim().eq_ignore_ascii_case("handling")
-                    && value.trim().eq_ignore_ascii_case("optional")
-            })
-        })
-    })
 }
 
 /// The dialled number: the user part without parameters and escapes.

@@ -28,16 +28,11 @@ fn outside(method: &str) -> String {
 }
 
 #[test]
-fn unknown_methods_get_405_with_what_is_allowed() {
-    for method in [
-        "REGISTER",
-        "SUBSCRIBE",
-        "UPDATE",
-        "PRACK",
-        "NEWMETHOD",
-        "invite",
-    ] {
-        let response = check(&outside(method), "405 Method Not Allowed");
+fn methods_that_we_do_not_serve_are_refused_with_what_is_allowed() {
+    let known = ["REGISTER", "SUBSCRIBE", "UPDATE", "PRACK"].map(|m| (m, "405 Method Not Allowed"));
+    let unknown = ["NEWMETHOD", "invite"].map(|method| (method, "501 Not Implemented"));
+    for (method, status) in known.into_iter().chain(unknown) {
+        let response = check(&outside(method), status);
         assert_eq!(
             header(&response, "Allow"),
             Some("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO")
@@ -119,6 +114,76 @@ fn bodies_that_we_cannot_read_get_415() {
         panic!("not invited")
     };
     assert_eq!(request.offer, None, "a body that may be ignored is");
+}
+
+#[test]
+fn a_bye_is_heard_whatever_its_body_says() {
+    let mut lone = Lone::new();
+    let theirs = lone.invited(&invite("c1", "", "sdp"));
+    lone.command(Command::Accept {
+        invite: theirs,
+        body: None,
+    });
+    let ok = lone.last("SIP/2.0 200");
+    let bye = within("BYE", 2, &ok, "Require: nothing\n", "x").replace("application/sdp", "x/y");
+    lone.receive(&bye);
+    assert_eq!(lone.lines(), ["SIP/2.0 200 OK"]);
+    assert!(matches!(lone.event(), Event::Ended { by_us: false, .. }));
+}
+
+#[test]
+fn every_message_of_rfc_4475_gets_one_answer_or_none() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut answers = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("the fixtures are there") {
+        let path = entry.expect("readable").path();
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+            .to_owned();
+        let mut lone = Lone::new();
+        lone.receive_raw(&std::fs::read(&path).expect("readable"));
+        let lines = lone.lines();
+        assert!(lines.len() <= 1, "{name}: {lines:?}");
+        let is_invited = matches!(lone.events.as_slice(), [Event::Invited { .. }]);
+        assert_eq!(
+            is_invited,
+            lines == ["SIP/2.0 100 Trying"],
+            "{name}: {:?}",
+            lone.events
+        );
+        let status = lines
+            .first()
+            .and_then(|line| line.split(' ').nth(1))
+            .map(str::to_owned);
+        answers.insert(name, status.unwrap_or_default());
+    }
+    let expected = [
+        ("badbranch", "200"),
+        ("bcast", ""),
+        ("bext01", "420"),
+        ("insuf", "400"),
+        ("inv2543", "100"),
+        ("invut", "415"),
+        ("longreq", "100"),
+        ("mpart01", "405"),
+        ("novelsc", "416"),
+        ("intmeth", "501"),
+        ("regbadct", "400"),
+        ("sdp01", "406"),
+        ("unkscm", "416"),
+        ("unksm2", "405"),
+        ("wsinv", "481"),
+        ("zeromf", "200"),
+    ];
+    for (name, status) in expected {
+        assert_eq!(
+            answers.get(name).map(String::as_str),
+            Some(status),
+            "{name} in {answers:#?}"
+        );
+    }
 }
 
 #[test]

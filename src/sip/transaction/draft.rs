@@ -4,14 +4,19 @@ use crate::address::NameAddr;
 use crate::config::Config;
 use crate::dialog::Dialog;
 use crate::flow::{Flow, Transport};
+use crate::inspection::Abilities;
 use crate::message::{Method, RequestBuilder, ResponseBuilder, known_method};
 use crate::reader::{self, Message, Unreadable};
 use crate::uri::Uri;
 use crate::via::{MAGIC_COOKIE, Via};
 use bytes::Bytes;
 
-/// The methods that we answer.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
+/// What we answer and read.
+pub(crate) const ABILITIES: Abilities = Abilities {
+    methods: &["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"],
+    extensions: &[],
+    bodies: &[SDP],
+};
 
 /// The only body that we read.
 pub(crate) const SDP: &str = "application/sdp";
@@ -103,10 +108,10 @@ pub(crate) fn response(request: &Message, reply: &Reply, config: &Config) -> Opt
     if let Some(contact) = &reply.contact {
         builder = builder.record_routes_of(request).contact(contact);
     }
-    let names_methods = reply.status == 405
-        || ((200..300).contains(&reply.status) && matches!(request.method(), "INVITE" | "OPTIONS"));
+    let names_methods =
+        (200..300).contains(&reply.status) && matches!(request.method(), "INVITE" | "OPTIONS");
     if names_methods {
-        builder = builder.header("Allow", ALLOW);
+        builder = builder.header("Allow", &ABILITIES.methods.join(", "));
     }
     for (name, value) in &reply.headers {
         builder = builder.header(name, value);
@@ -177,7 +182,7 @@ pub(crate) fn request(
     if outline.method == "INVITE" {
         builder = builder
             .contact(&contact(flow, config)?)
-            .header("Allow", ALLOW);
+            .header("Allow", &ABILITIES.methods.join(", "));
     }
     for (name, value) in &outline.headers {
         builder = builder.header(name, value);
