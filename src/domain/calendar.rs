@@ -266,9 +266,9 @@ fn offset_changes(time: DateTime<Utc>, zone: Tz) -> Vec<DateTime<Utc>> {
             while after - before > TimeDelta::seconds(1) {
                 let middle = before + (after - before) / 2;
                 if offset(middle) == offset(start) {
-                    before = middle
+                    before = middle;
                 } else {
-                    after = middle
+                    after = middle;
                 }
             }
             // Zones change on whole seconds; the search may have begun between two.

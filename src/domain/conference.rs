@@ -17,7 +17,7 @@ pub struct Member {
 }
 
 /// What the roster is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A leg wants to enter.
     Join {

@@ -24,7 +24,6 @@ pub mod optional {
     use super::{DateTime, Deserialize, Deserializer, Serialize, Serializer, Utc, text};
 
     /// Writes a time or null.
-    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
     pub fn serialize<S: Serializer>(
         time: &Option<DateTime<Utc>>,
         serializer: S,

@@ -42,13 +42,25 @@ impl Action {
     }
 }
 
+/// What a reply says of the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Token {
+    /// Nothing: it stays as it is.
+    #[default]
+    Kept,
+    /// There is none any more.
+    Cleared,
+    /// The new one.
+    Set(String),
+}
+
 /// What a page answered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
     /// What to do, in order.
     pub actions: Vec<Action>,
-    /// The new token; `Some(None)`: no token any more; none: it stays as it is.
-    pub token: Option<Option<String>>,
+    /// What becomes of the token.
+    pub token: Token,
 }
 
 /// Reads a page's reply: `{"actions": [{"play": {…}}, …], "token": …}`. Addresses in it are relative
@@ -94,14 +106,15 @@ fn read_document(document: &Value, reader: &mut Reader) -> Option<Reply> {
     Some(Reply { actions, token })
 }
 
-fn read_token(document: &Value, fields: &mut Fields<'_, '_>) -> Option<Option<String>> {
+fn read_token(document: &Value, fields: &mut Fields<'_, '_>) -> Token {
     let token = fields.string("token");
     if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
         fields.fault("token", "too_long", format!("at most {MAX_TOKEN} bytes"));
     }
-    match document.get("token") {
-        None => None,
-        Some(_) => Some(token),
+    match (token, document.get("token")) {
+        (Some(token), _) => Token::Set(token),
+        (None, Some(_)) => Token::Cleared,
+        (None, None) => Token::Kept,
     }
 }
 

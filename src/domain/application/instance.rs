@@ -1,6 +1,6 @@
 //! One run of an application for one call.
 
-use super::action::{Action, read_reply};
+use super::action::{Action, Token, read_reply};
 use super::actions::{Desk, Outcome, Running};
 use super::page::{
     ActionResult, CallCause, CallInfo, ErrorResult, InstanceInfo, Page, PageKind, PageNumber,
@@ -286,8 +286,10 @@ impl Instance {
         });
         match reply {
             Ok(reply) => {
-                if let Some(token) = reply.token {
-                    self.token = token;
+                match reply.token {
+                    Token::Kept => {}
+                    Token::Cleared => self.token = None,
+                    Token::Set(token) => self.token = Some(token),
                 }
                 if !reply.actions.is_empty() {
                     self.is_failed = false;
@@ -364,7 +366,7 @@ impl Instance {
                     result,
                     interrupted: false,
                 };
-                self.request(PageKind::Next, page, Some(result), None);
+                self.request(PageKind::Next, *page, Some(result), None);
                 false
             }
             Outcome::Failed(text) => {

@@ -9,7 +9,7 @@ mod fields;
 mod instance;
 mod page;
 
-pub use action::{Action, Reply, read_reply};
+pub use action::{Action, Reply, Token, read_reply};
 pub use actions::connect::Connect;
 pub use actions::get_number::GetNumber;
 pub use actions::play::{Media, Play};

@@ -41,3 +41,13 @@ pub struct PlayNumber(pub u32);
 /// Names one recording within its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordingNumber(pub u16);
+
+/// A moment from which tests count: the one place that asks a clock for it.
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an `Instant` can be had in no other way"
+)]
+pub(crate) fn some_instant() -> Instant {
+    Instant::now()
+}

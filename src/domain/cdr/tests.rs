@@ -1,4 +1,5 @@
 use super::*;
+use crate::cause::{Cause, Outcome};
 use proptest::prelude::*;
 use uuid::Uuid;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::call::some_instant;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -31,7 +32,7 @@ impl Trial {
         Self {
             queue: Discipline::default(),
             settings,
-            now: Instant::now(),
+            now: some_instant(),
         }
     }
 

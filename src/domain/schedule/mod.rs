@@ -82,12 +82,12 @@ impl State {
             (Self::Queued, Fact::Claimed { .. }) => Some(Self::Dialling),
             (Self::Queued, Fact::Cancelled) => Some(Self::Cancelled),
             (Self::Queued, Fact::Expired) => Some(Self::Expired),
-            (Self::Queued, Fact::Refused { .. }) => Some(Self::Failed),
             (Self::Dialling, Fact::Rang) => Some(Self::Ringing),
             (Self::Dialling | Self::Ringing, Fact::Answered) => Some(Self::InProgress),
-            (Self::Dialling | Self::Ringing, Fact::Ended { .. } | Fact::Cut) => Some(Self::Failed),
             (Self::InProgress, Fact::Ended { .. }) => Some(Self::Completed),
-            (Self::InProgress, Fact::Cut) => Some(Self::Failed),
+            (Self::Queued, Fact::Refused { .. })
+            | (Self::Dialling | Self::Ringing, Fact::Ended { .. } | Fact::Cut)
+            | (Self::InProgress, Fact::Cut) => Some(Self::Failed),
             (_, _) => None,
         }
     }

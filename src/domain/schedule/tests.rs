@@ -552,6 +552,11 @@ struct Model {
     now: i64,
 }
 
+const ENDED: Fact = Fact::Ended {
+    cause: Cause::NoAnswer,
+    sip_status: None,
+};
+
 const CAPS: [u32; 3] = [3, 2, 2];
 
 fn caps() -> impl Iterator<Item = (AccountId, u32)> {
@@ -646,27 +651,28 @@ proptest! {
                 Move::Create { account, from, window } => {
                     let not_before = model.now + from;
                     let end = window.map(|window| not_before + window);
-                    let job = job(model.rows.len() as u128, &path(account), not_before, end);
+                    let job = job(u128::try_from(model.rows.len()).unwrap(), &path(account), not_before, end);
                     model.rows.push((job.clone(), State::Queued));
                     model.dialled.push(0);
                     model.tell(Input::Add(job));
                 }
-                Move::Cancel(n) => if let Some(row) = model.rows.get_mut(n) {
-                    if let Some(next) = row.1.after(&Fact::Cancelled) {
+                Move::Cancel(n) => {
+                    let next = model.rows.get(n).and_then(|(_, state)| state.after(&Fact::Cancelled));
+                    if let (Some(row), Some(next)) = (model.rows.get_mut(n), next) {
                         row.1 = next;
                         let id = row.0.id;
                         model.tell(Input::Remove(id));
                     }
-                },
+                }
                 Move::Work { crash } => model.work(crash),
-                Move::Finish(n) => if let Some(row) = model.rows.get_mut(n) {
-                    let ended = Fact::Ended { cause: Cause::NoAnswer, sip_status: None };
-                    if let Some(next) = row.1.after(&ended) {
+                Move::Finish(n) => {
+                    let next = model.rows.get(n).and_then(|(_, state)| state.after(&ENDED));
+                    if let (Some(row), Some(next)) = (model.rows.get_mut(n), next) {
                         row.1 = next;
                         let id = row.0.id;
                         model.tell(Input::Over(id));
                     }
-                },
+                }
                 Move::Pass(seconds) => {
                     model.now += seconds;
                     model.tell(Input::Tick);

@@ -131,8 +131,8 @@ fn record_and_connect_have_their_documented_defaults() {
         (record.barge_in_digits.as_str(), record.beep_on_start),
         ("#", false)
     );
-    assert_eq!(record.max_duration, Duration::from_secs(60));
-    assert_eq!(record.max_silence, Duration::from_millis(3000));
+    assert_eq!(record.max_duration, Duration::from_mins(1));
+    assert_eq!(record.max_silence, Duration::from_secs(3));
     assert_eq!(first.destination.to_string(), "+441632960002");
     assert_eq!(
         (first.answer_timeout, &first.next_page),
@@ -144,15 +144,15 @@ fn record_and_connect_have_their_documented_defaults() {
     );
     assert_eq!(second.call_from.as_deref(), Some("+441632960001"));
     assert!(second.pass_early_media && second.hold_media.is_some());
-    assert_eq!(reply.token, Some(Some("t1".into())));
+    assert_eq!(reply.token, Token::Set("t1".into()));
 }
 
 #[test]
 fn a_token_is_kept_set_or_cleared() {
-    assert_eq!(read(&json!({"actions": []})).unwrap().token, None);
+    assert_eq!(read(&json!({"actions": []})).unwrap().token, Token::Kept);
     assert_eq!(
         read(&json!({"actions": [], "token": null})).unwrap().token,
-        Some(None)
+        Token::Cleared
     );
 }
 

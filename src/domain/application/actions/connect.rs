@@ -190,7 +190,7 @@ impl Run {
     fn over(&self, connected: Duration) -> Outcome {
         match &self.next_page {
             Some(page) => Outcome::Page {
-                page: page.clone(),
+                page: Box::new(page.clone()),
                 result: json!({ "seconds_connected_duration": seconds(connected) }),
             },
             None => Outcome::Next,

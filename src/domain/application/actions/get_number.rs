@@ -348,7 +348,7 @@ impl Run {
     fn complete(&self) -> Outcome {
         let result = json!({ "entered_number": self.entered });
         Outcome::Page {
-            page: self.question.next_page.clone(),
+            page: Box::new(self.question.next_page.clone()),
             result,
         }
     }

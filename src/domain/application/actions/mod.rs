@@ -78,7 +78,7 @@ pub(super) enum Outcome {
     /// The next action of the list runs.
     Next,
     /// Its next page is requested with this result.
-    Page { page: Page, result: Value },
+    Page { page: Box<Page>, result: Value },
     /// It could not be done: the application's error.
     Failed(String),
 }

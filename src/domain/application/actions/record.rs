@@ -158,7 +158,7 @@ impl Run {
                     result.insert("id".to_owned(), Value::String(self.order.id.clone()));
                 }
                 Some(Outcome::Page {
-                    page: self.order.next_page.clone(),
+                    page: Box::new(self.order.next_page.clone()),
                     result,
                 })
             }

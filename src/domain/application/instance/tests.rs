@@ -40,7 +40,7 @@ fn settings() -> Settings {
 impl Trial {
     fn new(settings: Settings) -> Self {
         let now = Now {
-            instant: Instant::now(),
+            instant: crate::call::some_instant(),
             utc: chrono::DateTime::UNIX_EPOCH,
         };
         Self {
@@ -51,10 +51,10 @@ impl Trial {
     }
 
     /// One that has answered its first page with these actions.
-    fn acting(actions: Value) -> (Self, Vec<Effect>) {
+    fn acting(actions: impl Into<Value>) -> (Self, Vec<Effect>) {
         let mut trial = Self::new(settings());
         trial.event(Event::Started);
-        let effects = trial.reply(json!({ "actions": actions }));
+        let effects = trial.reply(json!({ "actions": actions.into() }));
         (trial, effects)
     }
 
@@ -73,8 +73,8 @@ impl Trial {
         self.input(Input::Call(event))
     }
 
-    fn reply(&mut self, document: Value) -> Vec<Effect> {
-        let body = document.to_string().into_bytes();
+    fn reply(&mut self, document: impl Into<Value>) -> Vec<Effect> {
+        let body = document.into().to_string().into_bytes();
         self.answer(Ok(PageReply { status: 200, body }))
     }
 
@@ -446,7 +446,7 @@ fn a_recording_is_ended_by_a_digit_and_goes_to_its_page() {
     let [Effect::Call(CallEffect::StartRecording(recording))] = effects.as_slice() else {
         panic!("{effects:?}")
     };
-    assert_eq!(recording.max_duration, Some(Duration::from_secs(60)));
+    assert_eq!(recording.max_duration, Some(Duration::from_mins(1)));
     let stop = CallEffect::StopRecording {
         recording: RecordingNumber(1),
     };
