@@ -3,16 +3,15 @@
 //! [`Tenant`] is the only way for a handler to come by an [`AccountScope`]. An account outside of
 //! the token's part of the tree is not found, like one that does not exist.
 
-use std::future::Future;
-use std::net::IpAddr;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::time::Instant;
 
-use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, web};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use strowger_domain::account::{Account, AccountStatus, Permissions};
 use strowger_domain::ids::{AccountId, UserId};
 
@@ -106,15 +105,34 @@ impl FromRequest for Caller {
 
 impl FromRequest for Tenant {
     type Error = Problem;
-    type Future = Boxed<Self>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let caller = caller(&request).await?;
-            tenant(&request, caller).await
-        })
+        ready(
+            request
+                .extensions()
+                .get::<Self>()
+                .cloned()
+                .ok_or_else(|| Code::Internal.into()),
+        )
     }
+}
+
+/// Stands before every path with an account: nothing is read of a request whose sender may not see
+/// the account.
+pub async fn admit_tenant<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let admitted = async {
+        let caller = caller(request.request()).await?;
+        tenant(request.request(), caller).await
+    };
+    match admitted.await {
+        Ok(tenant) => request.extensions_mut().insert(tenant),
+        Err(problem) => return Ok(request.error_response(problem)),
+    };
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 /// The token of `Authorization: Bearer`.
@@ -171,7 +189,7 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     })
 }
 
-async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tenant, Problem> {
+pub(super) async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tenant, Problem> {
     let api = api(request)?;
     if request.match_info().get("account") == Some("me") {
         return Ok(Tenant {
@@ -249,96 +267,8 @@ pub async fn full_queue(api: &Api, id: AccountId) -> Result<Option<AccountId>, P
     Ok(None)
 }
 
-/// Whoever may start an outbound service: a user with a token, or the customer's program with the
-/// service's own name and password.
-#[derive(Clone, Debug)]
-pub struct Starter {
-    /// The service of the path.
-    pub service: OutboundService,
-    /// The account and its descendants.
-    pub scope: AccountScope,
-    /// What the account may do, given all accounts above it.
-    pub permissions: Permissions,
-    /// Whether the account may be used.
-    pub is_active: bool,
-}
-
-impl FromRequest for Starter {
-    type Error = Problem;
-    type Future = Boxed<Self>;
-
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            match basic(&request) {
-                Some((user, password)) => by_password(&request, &user, password).await,
-                None => by_token(&request).await,
-            }
-        })
-    }
-}
-
-async fn by_token(request: &HttpRequest) -> Result<Starter, Problem> {
-    let api = api(request)?;
-    let caller = caller(request).await?;
-    let tenant = tenant(request, caller).await?;
-    let name = request.match_info().get("service").unwrap_or("");
-    let service = api
-        .store
-        .outbound_service(&tenant.scope, tenant.id(), name)
-        .await?;
-    tenant.may_change()?;
-    let (_, permissions, is_active) = standing(&api, tenant.id()).await?;
-    Ok(Starter {
-        service,
-        scope: tenant.scope,
-        permissions,
-        is_active,
-    })
-}
-
-async fn by_password(
-    request: &HttpRequest,
-    user: &str,
-    password: String,
-) -> Result<Starter, Problem> {
-    let api = api(request)?;
-    let wrong = || {
-        let realm = HeaderValue::from_static("Basic realm=\"strowger service\"");
-        Problem::from(Code::WrongServicePassword).header(header::WWW_AUTHENTICATE, realm)
-    };
-    let account = request.match_info().get("account").unwrap_or("");
-    let name = request.match_info().get("service").unwrap_or("");
-    let from = request
-        .peer_addr()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let pair = (from, format!("{account}/{name}"));
-    api.attempts
-        .look(pair.clone(), Instant::now())
-        .map_err(limits::wait)?;
-    let known = service_of(&api, account, name).await?;
-    let hash = known
-        .as_ref()
-        .map(|(service, _)| service.password_hash.clone());
-    let fits = api.passwords.fits(password, hash).await?;
-    let Some((service, scope)) = known.filter(|_| fits && user == name) else {
-        let _level = api.attempts.take(pair, Instant::now());
-        return Err(wrong());
-    };
-    api.attempts.forget(&pair);
-    api.requests
-        .take(service.account, Instant::now())
-        .map_err(limits::wait)?;
-    let (_, permissions, is_active) = standing(&api, service.account).await?;
-    Ok(Starter {
-        service,
-        scope,
-        permissions,
-        is_active,
-    })
-}
-
-async fn service_of(
+/// The service of a path whose sender is not known yet: its password is still to be checked.
+pub(super) async fn service_of(
     api: &Api,
     account: &str,
     name: &str,
@@ -356,27 +286,4 @@ async fn service_of(
         Err(StoreError::NotFound) => Ok(None),
         Err(error) => Err(Problem::from(error)),
     }
-}
-
-/// The user and password of `Authorization: Basic` (RFC 7617).
-fn basic(request: &HttpRequest) -> Option<(String, String)> {
-    let value = request
-        .headers()
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = STANDARD
-        .decode(encoded.trim())
-        .ok()
-        .and_then(|text| String::from_utf8(text).ok());
-    let (user, password) = text
-        .as_deref()
-        .unwrap_or("")
-        .split_once(':')
-        .unwrap_or(("", ""));
-    Some((user.to_owned(), password.to_owned()))
 }

@@ -145,6 +145,24 @@ pub async fn records(
     Ok(page::answer(&request, calls, |call| call))
 }
 
+/// Reads the record of an ended call.
+#[utoipa::path(get, path = "/v1/accounts/{account}/records/{call}", tag = "calls",
+    responses((status = 200, body = CallRecord)))]
+pub async fn record(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let call = api
+        .store
+        .call(&tenant.scope, segment(&request, "call")?)
+        .await?;
+    if call.ended_at.is_none() {
+        return Err(Code::NotFound.into());
+    }
+    Ok(HttpResponse::Ok().json(call))
+}
+
 /// Reads a call as it stands now.
 #[utoipa::path(get, path = "/v1/accounts/{account}/calls/{call}", tag = "calls",
     responses((status = 200, body = CallRecord)))]

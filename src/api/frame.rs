@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError};
 use metrics::counter;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -25,22 +26,31 @@ pub async fn frame<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(&request);
-    let asked = request.request().clone();
-    let is_api = asked.path().starts_with("/v1/") || asked.path().starts_with("/system/");
-    let span = tracing::info_span!("request", id, path = asked.path());
+    let path = request.path().to_owned();
+    let is_api = path.starts_with("/v1/") || path.starts_with("/system/");
+    let span = tracing::info_span!("request", id, path);
     let outcome = tokio::time::timeout(TIME_LIMIT, next.call(request))
         .instrument(span)
         .await;
     let mut response = match outcome {
-        Ok(Ok(response)) => {
-            let problem = response.response().error().map(as_problem);
-            match problem {
-                Some(problem) => ServiceResponse::new(asked, problem.answer(&id)),
-                None => response.map_into_boxed_body(),
+        Ok(Ok(response)) => match response.response().error().map(as_problem) {
+            Some(problem) => response.into_response(problem.answer(&id)),
+            None => response.map_into_boxed_body(),
+        },
+        Ok(Err(error)) => {
+            return Err(Refused {
+                problem: as_problem(&error),
+                id,
             }
+            .into());
         }
-        Ok(Err(error)) => ServiceResponse::new(asked, as_problem(&error).answer(&id)),
-        Err(_elapsed) => ServiceResponse::new(asked, Problem::from(Code::TimedOut).answer(&id)),
+        Err(_elapsed) => {
+            return Err(Refused {
+                problem: Code::TimedOut.into(),
+                id,
+            }
+            .into());
+        }
     };
     let class = match response.status().as_u16() {
         ..300 => "2xx",
@@ -70,6 +80,24 @@ pub async fn frame<B: MessageBody + 'static>(
         }
     }
     Ok(response)
+}
+
+/// A problem that has no response yet to be written into.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+struct Refused {
+    problem: Problem,
+    id: String,
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        self.problem.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.problem.answer(&self.id)
+    }
 }
 
 /// The client's own id if it is plain, else a new one.

@@ -229,7 +229,7 @@ mod tests {
             ),
             (r#"{"inner":[{}]}"#, "/inner/0", "missing"),
             (r#"{"inner":[],"wrong":1}"#, "/wrong", "unknown_field"),
-            ("[]", "", "missing"),
+            ("[]", "", "invalid_value"),
         ] {
             let problem = read_json::<Outer>(text.as_bytes()).unwrap_err();
             assert_eq!(problem.code, Code::Invalid, "{text}");

@@ -12,11 +12,12 @@ use strowger_domain::e164::E164;
 use strowger_domain::ids::{AccountId, CallId, InstanceId, ServiceId};
 use utoipa::ToSchema;
 
-use super::auth::{Starter, Tenant};
+use super::auth::Tenant;
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query, segment};
 use super::page::{ListQuery, Listed};
 use super::services::service;
+use super::starter::Starter;
 use super::{Api, page};
 use crate::accounts::messages::{StartRefused, StartService};
 use crate::store::StoreError;

@@ -26,6 +26,7 @@ pub mod routes;
 pub mod scheduled_calls;
 pub mod services;
 pub mod sessions;
+pub mod starter;
 pub mod system;
 #[cfg(test)]
 mod tests;
@@ -236,6 +237,8 @@ fn routes() -> Router {
     r.at("/v1/accounts/{account}/calls/{call}/events")
         .get(calls::events);
     r.at("/v1/accounts/{account}/records").get(calls::records);
+    r.at("/v1/accounts/{account}/records/{call}")
+        .get(calls::record);
     r.at("/v1/accounts/{account}/recordings")
         .get(recordings::list);
     r.at("/v1/accounts/{account}/recordings/{recording}")

@@ -122,7 +122,7 @@ pub async fn create(
         E164::read(&input.number, api.settings.country),
     );
     if let Some(plan) = input.call_plan {
-        check_plan(&mut faults, &api, &tenant, plan).await?;
+        check_plan(&mut faults, &api, &tenant, (tenant.id(), plan)).await?;
     }
     let held = match &number {
         Some(number) => find(&api, &tenant, number).await?,
@@ -220,7 +220,7 @@ pub async fn change(
         faults.text("/description", description, 0, 1000);
     }
     if let Some(Some(plan)) = patch.call_plan {
-        check_plan(&mut faults, &api, &tenant, plan).await?;
+        check_plan(&mut faults, &api, &tenant, (number.account, plan)).await?;
     }
     faults.finish()?;
     let change = NumberChange {
@@ -256,14 +256,20 @@ async fn is_above(api: &Api, tenant: &Tenant, number: &Number) -> Result<bool, P
     Ok(path.is_within(number.account))
 }
 
+/// A number runs a published plan of its own account.
 async fn check_plan(
     faults: &mut Faults,
     api: &Api,
     tenant: &Tenant,
-    plan: PlanId,
+    (owner, plan): (AccountId, PlanId),
 ) -> Result<(), Problem> {
-    match api.store.call_plan(&tenant.scope, plan).await {
-        Ok(plan) => {
+    let found = match api.store.call_plan(&tenant.scope, plan).await {
+        Ok(plan) => Some(plan).filter(|plan| plan.account == owner),
+        Err(StoreError::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    match found {
+        Some(plan) => {
             let published = plan.published_version.is_some();
             faults.check(
                 published,
@@ -271,12 +277,8 @@ async fn check_plan(
                 "not_published",
                 "publish the plan first",
             );
-            Ok(())
         }
-        Err(StoreError::NotFound) => {
-            faults.add("/call_plan", "not_found", "the account has no such plan");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
+        None => faults.add("/call_plan", "not_found", "the account has no such plan"),
     }
+    Ok(())
 }

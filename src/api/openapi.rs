@@ -40,7 +40,7 @@ use crate::events::log::CATALOGUE;
         routes::list, routes::create, routes::read, routes::remove,
         scheduled_calls::list, scheduled_calls::create, scheduled_calls::read,
         scheduled_calls::cancel,
-        calls::list, calls::read, calls::act, calls::events, calls::records,
+        calls::list, calls::read, calls::act, calls::events, calls::records, calls::record,
         recordings::list, recordings::read, recordings::remove, recordings::audio,
         services::list, services::read, services::put, services::remove,
         instances::start, instances::list, instances::read,

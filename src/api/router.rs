@@ -3,9 +3,11 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, Responder, Route, web};
 
 use super::error::{Code, Problem};
+use super::{auth, starter};
 
 /// Collects the resources of the API.
 #[derive(Default)]
@@ -56,7 +58,15 @@ impl Router {
                 }
             }));
             let all = routes.into_iter().map(|(_, route)| route);
-            config.service(all.fold(resource, actix_web::Resource::route));
+            let resource = all.fold(resource, actix_web::Resource::route);
+            // Who asks is known before anything is read of what they send.
+            if path.ends_with("/start") {
+                config.service(resource.wrap(from_fn(starter::admit_starter)));
+            } else if path.contains("{account}") {
+                config.service(resource.wrap(from_fn(auth::admit_tenant)));
+            } else {
+                config.service(resource);
+            }
         }
     }
 }

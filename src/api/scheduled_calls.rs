@@ -20,6 +20,7 @@ use super::idempotency::{self, Outcome};
 use super::input::{Json, Query, segment};
 use super::page::Listed;
 use super::{Api, now, page, plan_checks};
+use crate::events::log;
 use crate::store::StoreError;
 use crate::store::scheduled_calls::{ScheduledCall, ScheduledCallFilter, ScheduledState};
 
@@ -124,7 +125,8 @@ pub async fn cancel(
         .cancel_scheduled_call(&tenant.scope, id, now())
         .await
     {
-        Ok(_cancelled) => {
+        Ok(cancelled) => {
+            log::tell_scheduled(&api.writer, &cancelled);
             api.platform.wake_scheduler();
             Ok(gone)
         }
@@ -156,6 +158,7 @@ async fn order(api: web::Data<Api>, tenant: Tenant, input: Request) -> Outcome {
     let id = ScheduledCallId::from_uuid(Uuid::now_v7());
     let call = ScheduledCall::new(id, tenant.id(), booking, time);
     let call = api.store.create_scheduled_call(&tenant.scope, call).await?;
+    log::tell_scheduled(&api.writer, &call);
     api.platform.wake_scheduler();
     let body = serde_json::to_value(call);
     Ok((

@@ -7,6 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use strowger_domain::ids::{AccountId, EventId};
+use strowger_domain::schedule::ScheduledCall;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
 /// A call came, or the platform began to dial one.
 pub const CALL_STARTED: &str = "call.started";
 
-/// The state of a scheduled call changed; `data` is `{scheduled_call, state, …}`.
+/// The state of a scheduled call changed; [`tell_scheduled`] says what it holds.
 pub const SCHEDULED_CALL_UPDATED: &str = "scheduled_call.updated";
 
 /// Tells a fact that belongs to no call.
@@ -74,6 +75,25 @@ pub fn tell(writer: &Writer, kind: &str, account: AccountId, data: Value, now: D
     };
     // A writer that takes no more has said so in the log.
     let _refused = writer.event(event);
+}
+
+/// Tells how far a scheduled call is now.
+pub fn tell_scheduled(writer: &Writer, call: &ScheduledCall) {
+    let data = serde_json::json!({
+        "scheduled_call": call.id,
+        "state": call.state,
+        "call": call.call,
+        "cause": call.cause,
+        "sip_status": call.sip_status,
+        "reference": call.booking.reference,
+    });
+    tell(
+        writer,
+        SCHEDULED_CALL_UPDATED,
+        call.account,
+        data,
+        call.updated_at,
+    );
 }
 
 /// Reads a part of the log and goes on as it grows.

@@ -1,0 +1,12 @@
+//! The API tried as its clients do: over HTTP, with a database of its own.
+
+mod accounts;
+mod audio;
+mod call_plans;
+mod documents;
+mod harness;
+mod scheduled_calls;
+mod services;
+mod sessions;
+mod stream;
+mod tenancy;

@@ -1,0 +1,135 @@
+//! Signing in, staying in, going out.
+
+use serde_json::json;
+use strowger_domain::account::Role;
+
+use super::harness::{Bench, PASSWORD};
+
+#[actix_web::test]
+async fn a_user_signs_in_and_is_told_who_it_is() {
+    let bench = Bench::start().await;
+    let email = bench.user(bench.sample.customer, Role::Standard).await;
+    let answer = bench.sign_in(&email.to_uppercase(), PASSWORD).await.is(200);
+    assert_eq!(answer.body["token_type"], "Bearer");
+    assert_eq!(answer.body["expires_in_s"], 900);
+    let me = bench
+        .get(answer.body["access_token"].as_str().unwrap(), "/v1/me")
+        .await
+        .is(200);
+    assert_eq!(me.body["user"]["email"], email);
+    assert_eq!(me.body["account"]["id"], bench.sample.customer.to_string());
+    assert_eq!(me.body["scopes"], json!(["read", "write"]));
+    let keys = bench.get("", "/v1/.well-known/jwks.json").await.is(200);
+    assert_eq!(keys.body["keys"][0]["crv"], "Ed25519");
+    assert!(keys.body["keys"][0].get("d").is_none());
+}
+
+#[actix_web::test]
+async fn a_wrong_password_and_an_unknown_user_look_the_same() {
+    let bench = Bench::start().await;
+    let email = bench.user(bench.sample.customer, Role::Standard).await;
+    let wrong = bench.sign_in(&email, "wrong wrong wrong").await.is(401);
+    let unknown = bench.sign_in("nobody@example.test", PASSWORD).await.is(401);
+    assert_eq!(
+        (wrong.code(), unknown.code()),
+        ("wrong_credentials", "wrong_credentials")
+    );
+    let missing = bench
+        .post("", "/v1/auth/token", &json!({"grant_type": "password"}))
+        .await;
+    assert_eq!(
+        missing.is(422).faults(),
+        ["/email missing", "/password missing"]
+    );
+}
+
+#[actix_web::test]
+async fn many_wrong_passwords_stop_that_pair_only() {
+    let bench = Bench::start().await;
+    let email = bench.user(bench.sample.customer, Role::Standard).await;
+    let other = bench.user(bench.sample.customer, Role::Standard).await;
+    for _ in 0..10 {
+        bench.sign_in(&email, "wrong wrong wrong").await.is(401);
+    }
+    let refused = bench.sign_in(&email, PASSWORD).await.is(429);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    bench.sign_in(&other, PASSWORD).await.is(200);
+}
+
+#[actix_web::test]
+async fn a_refresh_token_that_is_used_twice_ends_the_sign_in() {
+    let bench = Bench::start().await;
+    let email = bench.user(bench.sample.customer, Role::Standard).await;
+    let first = bench.sign_in(&email, PASSWORD).await.is(200).body;
+    let refresh = json!({"refresh_token": first["refresh_token"]});
+    let second = bench
+        .post("", "/v1/auth/refresh", &refresh)
+        .await
+        .is(200)
+        .body;
+    let access = second["access_token"].as_str().unwrap();
+    bench.get(access, "/v1/me").await.is(200);
+    let reused = bench.post("", "/v1/auth/refresh", &refresh).await.is(401);
+    assert_eq!(reused.code(), "refresh_token_reused");
+    bench.get(access, "/v1/me").await.is(401);
+    let next = json!({"grant_type": "refresh_token", "refresh_token": second["refresh_token"]});
+    assert_eq!(
+        bench.post("", "/v1/auth/token", &next).await.is(401).code(),
+        "refresh_token_invalid"
+    );
+}
+
+#[actix_web::test]
+async fn a_token_is_worth_nothing_after_logout_or_when_it_was_tampered_with() {
+    let bench = Bench::start().await;
+    let token = bench.token(bench.sample.customer).await;
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let (header, claims) = head.split_once('.').unwrap();
+    let none = "eyJhbGciOiJub25lIn0";
+    for forged in [
+        format!("{head}."),
+        format!("{header}.{claims}x.{signature}"),
+        format!("{none}.{claims}."),
+        "x".to_owned(),
+    ] {
+        assert_eq!(
+            bench.get(&forged, "/v1/me").await.is(401).code(),
+            "token_invalid",
+            "{forged}"
+        );
+    }
+    bench
+        .post(&token, "/v1/auth/logout", &json!({}))
+        .await
+        .is(204);
+    bench.get(&token, "/v1/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_new_password_ends_the_old_sign_ins() {
+    let bench = Bench::start().await;
+    let email = bench.user(bench.sample.customer, Role::Standard).await;
+    let signed = bench.sign_in(&email, PASSWORD).await.is(200).body;
+    let token = signed["access_token"].as_str().unwrap();
+    let me = bench.get(token, "/v1/me").await.is(200);
+    let path = format!(
+        "/v1/accounts/me/users/{}",
+        me.body["user"]["id"].as_str().unwrap()
+    );
+    let short = bench
+        .patch(token, &path, &json!({"password": "short"}))
+        .await
+        .is(422);
+    assert_eq!(short.faults(), ["/password bad_length"]);
+    bench
+        .patch(token, &path, &json!({"role": "administrator"}))
+        .await
+        .is(403);
+    bench
+        .patch(token, &path, &json!({"password": "another good one"}))
+        .await
+        .is(200);
+    bench.get(token, "/v1/me").await.is(401);
+    bench.sign_in(&email, PASSWORD).await.is(401);
+    bench.sign_in(&email, "another good one").await.is(200);
+}
