@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
+use strowger_domain::e164::Country;
 
 /// The settings of `strowger serve` as they are written: each may come from a flag, the
 /// environment or the file.
@@ -41,9 +42,9 @@ pub struct Settings {
     /// How long running calls may go on after SIGTERM, in seconds [default: 60]
     #[arg(long, value_name = "SECONDS", env = "STROWGER_DRAIN_S")]
     pub drain_s: Option<u64>,
-    /// Country calling code by which national numbers are read [default: 44]
-    #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY_CODE")]
-    pub country_code: Option<u16>,
+    /// Country (ISO 3166) by whose rules national numbers are read [default: GB]
+    #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY")]
+    pub country: Option<String>,
     /// Number classes that scheduled calls may use as service number, separated by commas
     /// [default: uk_geographic,uk_wide,uk_freephone]
     #[arg(long, value_name = "CLASSES", env = "STROWGER_SCHEDULED_CLASSES")]
@@ -86,8 +87,8 @@ pub struct Config {
     pub capacity: u32,
     /// Time limit of a drain.
     pub drain: Duration,
-    /// Default country calling code.
-    pub country_code: u16,
+    /// The country of national numbers.
+    pub country: &'static Country,
     /// Classes that scheduled calls may use, as written.
     pub scheduled_classes: Vec<String>,
     /// Log format.
@@ -114,7 +115,7 @@ impl Settings {
             allow_private_fetch: self.allow_private_fetch.or(other.allow_private_fetch),
             capacity: self.capacity.or(other.capacity),
             drain_s: self.drain_s.or(other.drain_s),
-            country_code: self.country_code.or(other.country_code),
+            country: self.country.or(other.country),
             scheduled_classes: self.scheduled_classes.or(other.scheduled_classes),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
@@ -187,12 +188,13 @@ impl Config {
         if capacity == 0 {
             faults.push("capacity: at least 1 call".into());
         }
-        let country_code = settings.country_code.unwrap_or(44);
-        if !(1..=999).contains(&country_code) {
-            faults.push(format!(
-                "country_code: {country_code} is not a country calling code"
-            ));
-        }
+        let country = match settings.country.as_deref() {
+            None => Country::GB,
+            Some(iso) => Country::by_iso(iso).unwrap_or_else(|| {
+                faults.push(format!("country: `{iso}` is not a country such as GB"));
+                Country::GB
+            }),
+        };
         let log_format = match settings.log_format.as_deref().unwrap_or("text") {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
@@ -226,7 +228,7 @@ impl Config {
             allow_private_fetch: settings.allow_private_fetch.unwrap_or(false),
             capacity,
             drain: Duration::from_secs(settings.drain_s.unwrap_or(60)),
-            country_code,
+            country,
             scheduled_classes,
             log_format,
             log,

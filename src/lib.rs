@@ -2,12 +2,16 @@
 
 pub mod accounts;
 pub mod api;
+pub mod app;
 pub mod calls;
 pub mod conferences;
 pub mod config;
 pub mod events;
 pub mod net;
+pub mod numbers;
 pub mod queues;
+pub mod scheduler;
+pub mod services;
 pub mod sound;
 pub mod store;
 pub mod supervise;

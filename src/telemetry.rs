@@ -51,3 +51,9 @@ pub fn start_metrics() -> PrometheusHandle {
     }
     handle
 }
+
+/// Counts an actor that panicked; its parent has made it again, or ended what it was doing.
+pub fn actor_failed(kind: &'static str) {
+    metrics::counter!(ACTOR_PANICS, "kind" => kind).increment(1);
+    tracing::error!(kind, "an actor panicked");
+}

@@ -3,9 +3,10 @@
 //! Whoever asks has checked already that the asker may see the account: the store's scope does.
 
 use actix::{Message, Recipient};
+use chrono::{DateTime, Utc};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
-use strowger_domain::ids::{AccountId, CallId, InstanceId, ServiceId};
+use strowger_domain::ids::{AccountId, CallId, InstanceId, ScheduledCallId, ServiceId};
 
 /// The living platform as its askers see it: where each question goes.
 #[derive(Clone)]
@@ -79,8 +80,8 @@ impl Platform {
     }
 
     /// Tells the scheduler that a scheduled call was added or cancelled. Never waits.
-    pub fn wake_scheduler(&self) {
-        self.wake_scheduler.do_send(WakeScheduler);
+    pub fn wake_scheduler(&self, wake: WakeScheduler) {
+        self.wake_scheduler.do_send(wake);
     }
 
     /// How the platform does, for readiness and metrics.
@@ -191,10 +192,24 @@ pub enum Changed {
     Services,
 }
 
-/// A scheduled call was added or cancelled: look for the next due one again.
-#[derive(Clone, Copy, Debug, Message)]
+/// What happened to a scheduled call that the scheduler must know at once.
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
-pub struct WakeScheduler;
+pub enum WakeScheduler {
+    /// It was added.
+    Queued {
+        /// Which.
+        id: ScheduledCallId,
+        /// Who ordered it.
+        account: AccountId,
+        /// Not dialled before.
+        not_before: DateTime<Utc>,
+        /// Not dialled from then on.
+        expires_at: Option<DateTime<Utc>>,
+    },
+    /// It was cancelled.
+    Cancelled(ScheduledCallId),
+}
 
 /// How does the platform do?
 #[derive(Clone, Copy, Debug, Message)]

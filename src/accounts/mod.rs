@@ -1,3 +1,8 @@
 //! Accounts, one actor type for every level of the tree, and what may be asked of them.
 
+pub mod account;
+pub mod admit;
 pub mod messages;
+pub mod platform;
+pub mod root;
+pub mod snapshot;

@@ -20,6 +20,7 @@ use super::idempotency::{self, Outcome};
 use super::input::{Json, Query, segment};
 use super::page::Listed;
 use super::{Api, now, page, plan_checks};
+use crate::accounts::messages::WakeScheduler;
 use crate::events::log;
 use crate::store::StoreError;
 use crate::store::scheduled_calls::{ScheduledCall, ScheduledCallFilter, ScheduledState};
@@ -127,7 +128,7 @@ pub async fn cancel(
     {
         Ok(cancelled) => {
             log::tell_scheduled(&api.writer, &cancelled);
-            api.platform.wake_scheduler();
+            api.platform.wake_scheduler(WakeScheduler::Cancelled(id));
             Ok(gone)
         }
         Err(StoreError::Stale) => {
@@ -159,7 +160,12 @@ async fn order(api: web::Data<Api>, tenant: Tenant, input: Request) -> Outcome {
     let call = ScheduledCall::new(id, tenant.id(), booking, time);
     let call = api.store.create_scheduled_call(&tenant.scope, call).await?;
     log::tell_scheduled(&api.writer, &call);
-    api.platform.wake_scheduler();
+    api.platform.wake_scheduler(WakeScheduler::Queued {
+        id,
+        account: call.account,
+        not_before: call.booking.not_before,
+        expires_at: call.booking.expires_at,
+    });
     let body = serde_json::to_value(call);
     Ok((
         StatusCode::CREATED,

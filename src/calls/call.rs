@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use chrono::{DateTime, Utc};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use strowger_domain::account::{AccountPath, Permissions};
@@ -19,6 +21,7 @@ use strowger_domain::call_plan::variables::Globals;
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{CallRecord, Ending, Fact, LegOpening, Opening, Role, Timeline};
 use strowger_domain::ids::{CallId, LegId, PlanId, RecordingId};
+use strowger_domain::queue::Stage;
 use strowger_media::codec::Codec;
 use strowger_media::session;
 use strowger_sip::command::InviteId;
@@ -26,7 +29,7 @@ use strowger_sip::event::{Event as SipEvent, IncomingInvite};
 
 use super::legs::{Leg, Target, place_of};
 use super::messages::{
-    GlobalsChanged, Look, Perform, ProgressRecipient, ProvokePanic, Stage, Stop, Told,
+    GlobalsChanged, Look, Perform, ProgressRecipient, ProvokePanic, Stage as Progressed, Stop, Told,
 };
 use super::ticket::CallTicket;
 use super::tools::Tools;
@@ -37,6 +40,8 @@ use crate::net::sip_endpoint::{SipFact, SipLeg};
 use crate::queues::messages::{EnterQueue, Place, QueueFact};
 use crate::supervise::Obituary;
 
+/// A caller joins again after its queue was lost, but not for ever.
+const MAX_LOSSES: u8 = 3;
 /// No call lasts longer.
 const MAX_DURATION: Duration = Duration::from_secs(4 * 3600);
 /// A driver that lets a call without parties go on is given this long.
@@ -115,11 +120,15 @@ pub(super) struct OngoingRecording {
     pub(super) channels: u16,
 }
 
+/// A place in a queue.
 pub(super) struct Waiting {
-    pub(super) since: Instant,
+    pub(super) since: DateTime<Utc>,
     pub(super) entry: QueueEntry,
     pub(super) place: Option<Place>,
-    pub(super) rejoined: bool,
+    /// How far it is, to be told to the queue's successor.
+    pub(super) stage: Stage,
+    /// Queues of its that were lost.
+    losses: u8,
 }
 
 /// The actor.
@@ -147,14 +156,28 @@ pub struct Call {
     driving: bool,
     timer: Option<(Instant, SpawnHandle)>,
     ending: Option<Ending>,
-    pub(super) sequence: u64,
+    /// Why the first party was not reached: that is on record, whatever the application says.
+    unreached: Option<Ending>,
+    pub(super) sequence: Arc<AtomicU64>,
     ticket: Option<CallTicket>,
     obituary: Obituary<CallId>,
 }
 
+impl Waiting {
+    pub(super) fn new(since: DateTime<Utc>, entry: QueueEntry) -> Self {
+        Self {
+            since,
+            entry,
+            place: None,
+            stage: Stage::Waiting,
+            losses: 0,
+        }
+    }
+}
+
 impl Call {
-    /// A call that begins when its actor starts.
-    pub fn new(start: Start, obituary: Obituary<CallId>) -> Self {
+    /// A call that begins when its actor starts; `sequence` counts its events.
+    pub fn new(start: Start, sequence: Arc<AtomicU64>, obituary: Obituary<CallId>) -> Self {
         let progress = match &start.first {
             FirstLeg::Outbound { progress, .. } => progress.clone(),
             FirstLeg::Inbound { .. } => None,
@@ -183,7 +206,8 @@ impl Call {
             driving: false,
             timer: None,
             ending: None,
-            sequence: 0,
+            unreached: None,
+            sequence,
             ticket: Some(start.ticket),
             obituary,
         }
@@ -261,7 +285,7 @@ impl Call {
             serde_json::json!({ "to": destination }),
         );
         let (presentation, network) = (self.presentation.clone(), self.network.clone());
-        if let Err(cause) = self.dial(
+        let tried = self.dial(
             LegNumber::A,
             destination,
             ring,
@@ -269,14 +293,38 @@ impl Call {
             network,
             false,
             ctx,
-        ) {
-            self.end(
+        );
+        if let Err(cause) = tried {
+            self.not_reached(
                 Ending {
                     cause,
                     sip_status: None,
                 },
                 ctx,
             );
+        }
+    }
+
+    /// The first party was not reached. A plan has not begun then; an application is told, and
+    /// ends the call.
+    fn not_reached(&mut self, ending: Ending, ctx: &mut Context<Self>) {
+        match &self.driver {
+            Driver::Application(_) => {
+                let Ending {
+                    cause,
+                    sip_status: status,
+                } = ending;
+                self.unreached = Some(ending);
+                self.tell(
+                    Event::DialFailed {
+                        leg: LegNumber::A,
+                        cause,
+                        status,
+                    },
+                    ctx,
+                );
+            }
+            Driver::Plan(_) | Driver::None => self.end(ending, ctx),
         }
     }
 
@@ -540,8 +588,7 @@ impl Call {
         let answered = leg.answered;
         drop(leg);
         if number == LegNumber::A && !answered && self.origin != Origin::Inbound {
-            // The first party was not reached: no driver has begun.
-            return self.end(ending, ctx);
+            return self.not_reached(ending, ctx);
         }
         let event = if number == LegNumber::A || answered {
             Event::HungUp { leg: number, cause }
@@ -579,7 +626,7 @@ impl Call {
         self.note_codec(number, codec);
         self.note_answered(number);
         if number == LegNumber::A {
-            self.report(Stage::Answered);
+            self.report(Progressed::Answered);
             self.tell(Event::Started, ctx);
         } else {
             self.tell(Event::Answered { leg: number }, ctx);
@@ -691,7 +738,7 @@ impl Call {
         );
         if number == LegNumber::A {
             self.emit("call.ringing", None, serde_json::json!({}));
-            self.report(Stage::Ringing);
+            self.report(Progressed::Ringing);
             return;
         }
         // The caller hears that it rings, unless it is connected already.
@@ -757,26 +804,32 @@ impl Call {
         let event = match fact {
             QueueFact::Waiting { place, position } => {
                 waiting.place = Some(place);
-                if waiting.rejoined {
-                    Event::QueuePosition { position }
-                } else {
-                    Event::Queued { position }
-                }
+                Event::Queued { position }
+            }
+            QueueFact::Rejoined { place } => {
+                waiting.place = Some(place);
+                return;
             }
             QueueFact::Position(position) => Event::QueuePosition { position },
             QueueFact::Refused => {
                 self.queue = None;
                 Event::QueueRefused
             }
-            QueueFact::Offered { destination } => Event::QueueOffered { destination },
+            QueueFact::Offered { destination } => {
+                waiting.stage = Stage::Offered {
+                    destination: destination.clone(),
+                };
+                Event::QueueOffered { destination }
+            }
             // The queue is made again and gets its order back from its members' `since`.
-            QueueFact::Lost if !waiting.rejoined => {
-                waiting.rejoined = true;
+            QueueFact::Lost if waiting.losses < MAX_LOSSES => {
+                waiting.losses += 1;
                 waiting.place = None;
                 let again = EnterQueue {
                     account: self.path.account(),
                     call: self.id,
                     since: waiting.since,
+                    rejoins: Some(waiting.stage.clone()),
                     entry: waiting.entry.clone(),
                     reply_to: ctx.address().recipient(),
                 };
@@ -800,12 +853,12 @@ impl Call {
             ConferenceNews::Joined {
                 membership,
                 room,
+                talker,
                 members,
             } => {
                 self.rooms.insert(leg, Some(membership));
                 if let Some(leg) = self.legs.get(&leg) {
-                    // Members are told of each other by the conference's own tones.
-                    leg.media.join(room, true, true);
+                    leg.media.join(room, talker);
                 }
                 Event::ConferenceJoined { leg, members }
             }
@@ -824,7 +877,7 @@ impl Call {
         self.tell(event, ctx);
     }
 
-    pub(super) fn report(&self, stage: Stage) {
+    pub(super) fn report(&self, stage: Progressed) {
         if let Some(progress) = &self.progress {
             progress.do_send(super::messages::Progress {
                 call: self.id,
@@ -840,6 +893,7 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
+        let ending = self.unreached.unwrap_or(ending);
         self.ending = Some(ending);
         self.queue = None;
         self.rooms.clear();
@@ -867,7 +921,7 @@ impl Call {
             return;
         };
         let record = timeline.close(ending, clock::now().utc);
-        let stage = Stage::Ended {
+        let stage = Progressed::Ended {
             answered: record.answered_at.is_some(),
             cause: ending.cause,
             sip_status: record.sip_status,

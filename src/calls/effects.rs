@@ -5,12 +5,14 @@ use strowger_domain::call::{
     Dial, Effect, Event, LegNumber, PlayNumber, QueueEntry, Recording, Sound,
 };
 use strowger_domain::cdr::{Ending, Fact};
+use strowger_domain::conference::Member;
 use strowger_domain::ids::RecordingId;
+use strowger_domain::queue::Stage;
 use strowger_media::recorder::{Layout, Settings};
 use strowger_media::session::Command;
 
 use super::call::{Call, OngoingRecording, Waiting};
-use crate::conferences::messages::{EnterRoom, MemberId};
+use crate::conferences::messages::EnterRoom;
 use crate::net::clock;
 use crate::net::media_engine::Record;
 use crate::queues::messages::EnterQueue;
@@ -54,8 +56,15 @@ impl Call {
             }
             Effect::JoinQueue(entry) => self.join_queue(entry, ctx),
             Effect::AnswerOffer { refused } => {
-                if let Some(place) = self.queue.as_ref().and_then(|queue| queue.place.as_ref()) {
-                    place.answer_offer(refused);
+                if let Some(queue) = &mut self.queue {
+                    queue.stage = if refused.is_none() {
+                        Stage::Connected
+                    } else {
+                        Stage::Waiting
+                    };
+                    if let Some(place) = &queue.place {
+                        place.answer_offer(refused);
+                    }
                 }
             }
             Effect::LeaveQueue => self.queue = None,
@@ -293,7 +302,7 @@ impl Call {
         self.rooms.insert(leg, None);
         self.tools.conferences.do_send(EnterRoom {
             account: self.path.account(),
-            member: MemberId { call: self.id, leg },
+            member: Member { call: self.id, leg },
             entry,
             reply_to: ctx.address().recipient(),
         });
@@ -304,19 +313,15 @@ impl Call {
             self.events.push_back(Event::QueueRefused);
             return;
         }
-        let since = clock::now().instant;
+        let since = clock::now().utc;
         self.tools.queues.do_send(EnterQueue {
             account: self.path.account(),
             call: self.id,
             since,
+            rejoins: None,
             entry: entry.clone(),
             reply_to: ctx.address().recipient(),
         });
-        self.queue = Some(Waiting {
-            since,
-            entry,
-            place: None,
-            rejoined: false,
-        });
+        self.queue = Some(Waiting::new(since, entry));
     }
 }

@@ -56,6 +56,8 @@ pub enum Stage {
     Ringing,
     /// The first party answered.
     Answered,
+    /// The call's actor died; nothing follows.
+    Cut,
     /// The call has ended; nothing follows.
     Ended {
         /// The first party had answered.

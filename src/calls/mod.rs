@@ -5,5 +5,8 @@ mod effects;
 mod legs;
 pub mod messages;
 mod notes;
+pub mod stub;
 pub mod ticket;
 pub mod tools;
+
+pub(crate) use notes::ended;

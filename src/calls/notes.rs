@@ -1,5 +1,6 @@
 //! What a call puts on record: facts to its timeline, rows and events to the writer.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use strowger_domain::call::{Event, LegNumber, RecordingNumber};
@@ -25,7 +26,7 @@ impl Call {
 
     /// Writes an event: numbered within the call, without gaps.
     pub(super) fn emit(&mut self, kind: &str, leg: Option<LegId>, data: serde_json::Value) {
-        self.sequence += 1;
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
         let event = LoggedEvent {
             id: EventId::from_uuid(uuid::Uuid::now_v7()),
             kind: kind.to_owned(),
@@ -33,7 +34,7 @@ impl Call {
             account: self.path.account(),
             call: Some(self.id),
             leg,
-            sequence: self.sequence,
+            sequence,
             data,
         };
         // A writer that takes no more has said so in the log.
@@ -145,14 +146,19 @@ impl Call {
             .map_or("failed", strowger_domain::cause::Outcome::name);
         metrics::counter!(telemetry::CALLS_ENDED, "outcome" => outcome).increment(1);
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
-        let data = serde_json::json!({
-            "cause": record.cause,
-            "q850": record.q850,
-            "sip_status": record.sip_status,
-            "outcome": record.outcome,
-            "duration_ms": record.duration_ms,
-        });
+        let data = ended(&record);
         let _ = self.tools.writer.call(record);
         self.emit("call.ended", None, data);
     }
+}
+
+/// The data of a call's terminal event.
+pub(crate) fn ended(record: &CallRecord) -> serde_json::Value {
+    serde_json::json!({
+        "cause": record.cause,
+        "q850": record.q850,
+        "sip_status": record.sip_status,
+        "outcome": record.outcome,
+        "duration_ms": record.duration_ms,
+    })
 }

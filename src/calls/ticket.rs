@@ -1,4 +1,4 @@
-//! The limits along account paths, and the tickets of those who use them.
+//! A call's share of the limits along its account path.
 
 use actix::{Message, Recipient};
 use strowger_domain::limits::Ticket;
@@ -6,21 +6,27 @@ use strowger_domain::limits::Ticket;
 /// A call is over: its ticket comes back.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
-pub struct GiveBack(pub Ticket);
+pub struct GiveBack {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// The life of the platform that gave it out.
+    pub life: u64,
+}
 
-/// A call's share of its accounts' limits; dropping it gives it back, also when its holder
-/// panicked.
+/// A ticket in its holder's hands; dropping it gives it back, also when the holder panicked.
 #[derive(Debug)]
 pub struct CallTicket {
     ticket: Option<Ticket>,
+    life: u64,
     platform: Recipient<GiveBack>,
 }
 
 impl CallTicket {
-    /// Wraps a ticket that `platform` gave out.
-    pub fn new(ticket: Ticket, platform: Recipient<GiveBack>) -> Self {
+    /// Wraps a ticket that `platform` gave out in its present `life`.
+    pub fn new(ticket: Ticket, life: u64, platform: Recipient<GiveBack>) -> Self {
         Self {
             ticket: Some(ticket),
+            life,
             platform,
         }
     }
@@ -29,7 +35,10 @@ impl CallTicket {
 impl Drop for CallTicket {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.platform.do_send(GiveBack(ticket));
+            self.platform.do_send(GiveBack {
+                ticket,
+                life: self.life,
+            });
         }
     }
 }

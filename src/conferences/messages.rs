@@ -2,18 +2,14 @@
 
 use actix::{Message, Recipient};
 use strowger_domain::call::{ConferenceEntry, LegNumber};
-use strowger_domain::ids::{AccountId, CallId};
+use strowger_domain::conference::Member;
+use strowger_domain::ids::AccountId;
 
 use crate::net::media_engine::RoomId;
 
-/// A leg of a call, as a conference names its members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MemberId {
-    /// Its call.
-    pub call: CallId,
-    /// Which leg of it.
-    pub leg: LegNumber,
-}
+/// A conference's name within its account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoomName(pub String);
 
 /// A leg wants to enter a room; the account's conference of that name answers by
 /// [`ConferenceFact`]s.
@@ -23,7 +19,7 @@ pub struct EnterRoom {
     /// Whose conference.
     pub account: AccountId,
     /// Who enters.
-    pub member: MemberId,
+    pub member: Member,
     /// What its driver asked.
     pub entry: ConferenceEntry,
     /// Who is told.
@@ -34,12 +30,12 @@ pub struct EnterRoom {
 #[derive(Debug)]
 pub struct Membership {
     conference: Recipient<LeaveRoom>,
-    member: MemberId,
+    member: Member,
 }
 
 impl Membership {
     /// The membership of a leg that was let in.
-    pub fn new(conference: Recipient<LeaveRoom>, member: MemberId) -> Self {
+    pub fn new(conference: Recipient<LeaveRoom>, member: Member) -> Self {
         Self { conference, member }
     }
 }
@@ -53,7 +49,7 @@ impl Drop for Membership {
 /// A member is gone.
 #[derive(Message, Debug, Clone, Copy, PartialEq, Eq)]
 #[rtype(result = "()")]
-pub struct LeaveRoom(pub MemberId);
+pub struct LeaveRoom(pub Member);
 
 /// What a conference tells a member's call.
 #[derive(Message, Debug)]
@@ -74,6 +70,8 @@ pub enum ConferenceNews {
         membership: Membership,
         /// Where its sound is mixed.
         room: RoomId,
+        /// It may speak.
+        talker: bool,
         /// How many are in now.
         members: u16,
     },

@@ -1,3 +1,4 @@
 //! Conferences: one actor each, around `strowger_domain::conference`.
 
+pub mod conference;
 pub mod messages;

@@ -96,8 +96,8 @@ enum ToEngine {
         leg: MediaLegId,
         room: RoomId,
         talker: bool,
-        tones: bool,
     },
+    Announce(RoomId, Tone),
     Leave(MediaLegId),
     Record(MediaLegId, Record),
     StopRecording(MediaLegId, u16),
@@ -204,6 +204,11 @@ impl MediaHandle {
         RoomId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Everybody in the room hears a tone.
+    pub fn announce(&self, room: RoomId, tone: Tone) {
+        self.tell(ToEngine::Announce(room, tone));
+    }
+
     /// How many port pairs are open.
     pub fn open_ports(&self) -> usize {
         self.ports.open_pairs()
@@ -250,12 +255,11 @@ impl MediaLeg {
     }
 
     /// Enters a room.
-    pub fn join(&self, room: RoomId, talker: bool, tones: bool) {
+    pub fn join(&self, room: RoomId, talker: bool) {
         self.handle.tell(ToEngine::Join {
             leg: self.id,
             room,
             talker,
-            tones,
         });
     }
 
@@ -305,8 +309,7 @@ fn run(mut poll: Poll, inbox: &mpsc::Receiver<ToEngine>, writer: &RecordingWrite
         match outcome {
             Ok(()) => return,
             Err(_) => {
-                metrics::counter!(telemetry::ACTOR_PANICS, "kind" => "media").increment(1);
-                tracing::error!("the media thread panicked: its legs are lost");
+                telemetry::actor_failed("media_engine");
             }
         }
     }
@@ -364,7 +367,6 @@ impl Drop for Slot {
 struct Member {
     leg: MediaLegId,
     seat: Seat,
-    tones: bool,
 }
 
 struct ActiveTap {
@@ -478,12 +480,12 @@ impl Engine {
             ToEngine::Leg(id, command) => self.tell_leg(id, command),
             ToEngine::Bridge(a, b) => self.bridge(a, b),
             ToEngine::Unbridge(id) => self.unbridge(id),
-            ToEngine::Join {
-                leg,
-                room,
-                talker,
-                tones,
-            } => self.join(leg, room, talker, tones),
+            ToEngine::Join { leg, room, talker } => self.join(leg, room, talker),
+            ToEngine::Announce(room, tone) => {
+                if let Some((mixer, _)) = self.rooms.get_mut(&room) {
+                    mixer.announce(tone, None);
+                }
+            }
             ToEngine::Leave(id) => self.leave(id),
             ToEngine::Record(id, record) => self.record(id, record),
             ToEngine::StopRecording(id, recording) => {
@@ -574,7 +576,7 @@ impl Engine {
         }
     }
 
-    fn join(&mut self, id: MediaLegId, room: RoomId, talker: bool, tones: bool) {
+    fn join(&mut self, id: MediaLegId, room: RoomId, talker: bool) {
         self.unbridge(id);
         self.leave(id);
         let Some(key) = self.index.get(&id) else {
@@ -585,14 +587,7 @@ impl Engine {
         };
         let (mixer, members) = self.rooms.entry(room).or_default();
         let seat = mixer.join(talker);
-        members.push(Member {
-            leg: id,
-            seat,
-            tones,
-        });
-        if tones {
-            mixer.announce(Tone::Joined, Some(seat));
-        }
+        members.push(Member { leg: id, seat });
         slot.room = Some((room, seat));
         slot.leg.set_path(Path::Mixed);
     }
@@ -605,14 +600,9 @@ impl Engine {
         slot.leg.set_path(Path::Alone);
         if let Some((mixer, members)) = self.rooms.get_mut(&room) {
             mixer.leave(seat);
-            let tones = members
-                .iter()
-                .any(|member| member.seat == seat && member.tones);
             members.retain(|member| member.seat != seat);
             if members.is_empty() {
                 self.rooms.remove(&room);
-            } else if tones {
-                mixer.announce(Tone::Left, None);
             }
         }
     }

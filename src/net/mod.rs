@@ -5,4 +5,5 @@ pub mod media_engine;
 pub mod recording_writer;
 pub mod rtp_socket;
 pub mod sip_endpoint;
+pub mod sip_keeper;
 pub mod sip_socket;

@@ -1,11 +1,15 @@
 //! What calls and queues say to each other.
 
-use std::time::Instant;
-
 use actix::{Message, Recipient};
+use chrono::{DateTime, Utc};
 use strowger_domain::call::QueueEntry;
 use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId};
+use strowger_domain::queue::Stage;
+
+/// A queue's name within its account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueueName(pub String);
 
 /// A caller wants to wait; the account's queue of that name answers by [`QueueFact`]s.
 #[derive(Message, Debug, Clone)]
@@ -16,7 +20,9 @@ pub struct EnterQueue {
     /// The caller.
     pub call: CallId,
     /// Since when it waits: a queue that was lost gets its order back from its members.
-    pub since: Instant,
+    pub since: DateTime<Utc>,
+    /// How far it was in a queue that was lost; `None`: it comes for the first time.
+    pub rejoins: Option<Stage>,
     /// What the plan asked.
     pub entry: QueueEntry,
     /// Who is told.
@@ -86,6 +92,11 @@ pub enum QueueFact {
         place: Place,
         /// 1 is the head.
         position: u16,
+    },
+    /// It is in again, after the queue was lost.
+    Rejoined {
+        /// To be held as long as it waits or is connected.
+        place: Place,
     },
     /// Its place changed.
     Position(u16),

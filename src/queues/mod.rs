@@ -1,3 +1,4 @@
 //! Queues: one actor each, around `strowger_domain::queue`.
 
 pub mod messages;
+pub mod queue;

@@ -235,7 +235,8 @@ fn fault(what: &str, error: &dyn std::error::Error) -> SoundError {
     }
 }
 
-fn media_tone(tone: Tone) -> tone::Tone {
+/// The tone as media makes it.
+pub fn media_tone(tone: Tone) -> tone::Tone {
     match tone {
         Tone::Ringing => tone::Tone::Ringing,
         Tone::Busy => tone::Tone::Busy,

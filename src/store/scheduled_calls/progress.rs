@@ -190,14 +190,13 @@ impl Store {
         Ok(closed)
     }
 
-    /// The calls that are being dialled, ring or talk, the first due first: what a scheduler that
-    /// failed has to know.
-    pub async fn scheduled_in_progress(
+    /// The calls that wait or are in progress, the first due first: what an agenda is made of.
+    pub async fn open_scheduled_calls(
         &self,
         scope: &AccountScope,
     ) -> Result<Vec<ScheduledCall>, StoreError> {
         let models = Entity::find()
-            .filter(is_one_of(ScheduledState::is_in_progress))
+            .filter(is_one_of(|state| !state.is_final()))
             .filter(scope.sees(Column::AccountId))
             .order_by_asc(Column::NotBefore)
             .order_by_asc(Column::Id)

@@ -256,7 +256,7 @@ async fn calls_that_a_crash_cut_fail_and_are_not_dialled_again() {
         let waiting = queue(&sample, sample.now + TimeDelta::minutes(1)).await;
         let scope = &AccountScope::platform();
         claim(store, sample.now).await;
-        assert_eq!(store.scheduled_in_progress(scope).await.unwrap().len(), 1);
+        assert_eq!(store.open_scheduled_calls(scope).await.unwrap().len(), 1);
         let cut = store.close_interrupted(scope, sample.now).await.unwrap();
         assert_eq!(cut.len(), 1);
         assert_eq!(cut[0].cause, Some(Cause::TemporaryFailure));

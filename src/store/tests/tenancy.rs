@@ -194,7 +194,7 @@ async fn rows_of_another_branch_are_not_found() {
             "claim",
             store.claim_scheduled_call(scope, id, call_id(), now).await,
         );
-        assert_eq!(store.scheduled_in_progress(scope).await.unwrap(), []);
+        assert_eq!(store.open_scheduled_calls(scope).await.unwrap(), []);
         assert_eq!(store.close_interrupted(scope, now).await.unwrap(), []);
         assert_eq!(store.expire_due(scope, now).await.unwrap(), []);
         assert_eq!(store.next_due(scope, &[]).await.unwrap(), None);

@@ -1,0 +1,181 @@
+//! The actor of an account, of whatever level: parent of its numbers, queues, conferences and
+//! application instances.
+
+use actix::prelude::*;
+use strowger_domain::ids::{AccountId, InstanceId, NumberId};
+
+use crate::calls::stub::CallThreads;
+use crate::conferences::conference::Conference;
+use crate::conferences::messages::{EnterRoom, RoomName};
+use crate::net::media_engine::MediaHandle;
+use crate::numbers::messages::{CallGone, CallStarted, StartCall};
+use crate::numbers::service_number::ServiceNumber;
+use crate::queues::messages::{EnterQueue, QueueName};
+use crate::queues::queue::Queue;
+use crate::services::instance::Instance;
+use crate::services::messages::RunInstance;
+use crate::supervise::{Children, Down, Fate, Obituary};
+
+/// What an account needs to make its children.
+#[derive(Clone)]
+pub struct Nursery {
+    /// Where calls live.
+    pub threads: CallThreads,
+    /// Who is told of calls that begin.
+    pub started: Recipient<CallStarted>,
+    /// Who is told of calls that are over.
+    pub gone: Recipient<CallGone>,
+    /// Where conferences are mixed.
+    pub media: MediaHandle,
+}
+
+/// The actor.
+pub struct Account {
+    id: AccountId,
+    nursery: Nursery,
+    numbers: Option<Children<NumberId, ServiceNumber>>,
+    queues: Option<Children<QueueName, Queue>>,
+    conferences: Option<Children<RoomName, Conference>>,
+    instances: Vec<(InstanceId, Addr<Instance>)>,
+    restarts: u64,
+    _obituary: Obituary<AccountId>,
+}
+
+impl Account {
+    /// An account whose children are made when they are needed.
+    pub fn new(id: AccountId, nursery: Nursery, obituary: Obituary<AccountId>) -> Self {
+        Self {
+            id,
+            nursery,
+            numbers: None,
+            queues: None,
+            conferences: None,
+            instances: Vec::new(),
+            restarts: 0,
+            _obituary: obituary,
+        }
+    }
+
+    fn buried(&mut self, fate: &Fate, kind: &'static str, ctx: &mut Context<Self>) {
+        match fate {
+            Fate::Gone => {}
+            Fate::Restarted => {
+                self.restarts += 1;
+                crate::telemetry::actor_failed(kind);
+            }
+            Fate::TooMany => {
+                tracing::error!(account.id = %self.id, kind, "too many failures: the account fails");
+                ctx.stop();
+            }
+        }
+    }
+}
+
+impl Actor for Account {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let nursery = self.nursery.clone();
+        self.numbers = Some(Children::new(
+            ctx.address().recipient(),
+            move |_, obituary| {
+                let nursery = nursery.clone();
+                ServiceNumber::new(nursery.threads, nursery.started, nursery.gone, obituary).start()
+            },
+        ));
+        self.queues = Some(Children::new(ctx.address().recipient(), |_, obituary| {
+            Queue::new(obituary).start()
+        }));
+        let media = self.nursery.media.clone();
+        self.conferences = Some(Children::new(
+            ctx.address().recipient(),
+            move |_, obituary| Conference::new(media.clone(), obituary).start(),
+        ));
+    }
+}
+
+impl Handler<StartCall> for Account {
+    type Result = ();
+
+    fn handle(&mut self, message: StartCall, _: &mut Self::Context) {
+        if let Some(numbers) = &mut self.numbers {
+            numbers.get_or_start(&message.number).do_send(message);
+        }
+    }
+}
+
+impl Handler<EnterQueue> for Account {
+    type Result = ();
+
+    fn handle(&mut self, message: EnterQueue, _: &mut Self::Context) {
+        if let Some(queues) = &mut self.queues {
+            queues
+                .get_or_start(&QueueName(message.entry.queue.clone()))
+                .do_send(message);
+        }
+    }
+}
+
+impl Handler<EnterRoom> for Account {
+    type Result = ();
+
+    fn handle(&mut self, message: EnterRoom, _: &mut Self::Context) {
+        if let Some(conferences) = &mut self.conferences {
+            conferences
+                .get_or_start(&RoomName(message.entry.room.clone()))
+                .do_send(message);
+        }
+    }
+}
+
+impl Handler<RunInstance> for Account {
+    type Result = ();
+
+    fn handle(&mut self, RunInstance(run): RunInstance, ctx: &mut Self::Context) {
+        let id = run.id;
+        let obituary = Obituary::once(ctx.address().recipient(), id);
+        let address = Instance::new(*run, self.nursery.clone(), obituary).start();
+        self.instances.push((id, address));
+    }
+}
+
+impl Handler<Down<NumberId>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<NumberId>, ctx: &mut Self::Context) {
+        if let Some(fate) = self.numbers.as_mut().map(|numbers| numbers.bury(&down)) {
+            self.buried(&fate, "service_number", ctx);
+        }
+    }
+}
+
+impl Handler<Down<QueueName>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<QueueName>, ctx: &mut Self::Context) {
+        if let Some(fate) = self.queues.as_mut().map(|queues| queues.bury(&down)) {
+            self.buried(&fate, "queue", ctx);
+        }
+    }
+}
+
+impl Handler<Down<RoomName>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<RoomName>, ctx: &mut Self::Context) {
+        if let Some(fate) = self.conferences.as_mut().map(|rooms| rooms.bury(&down)) {
+            self.buried(&fate, "conference", ctx);
+        }
+    }
+}
+
+impl Handler<Down<InstanceId>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<InstanceId>, _: &mut Self::Context) {
+        self.instances.retain(|(id, _)| *id != down.key);
+        if !down.finished {
+            crate::telemetry::actor_failed("instance");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Who may come in, and on which terms: the decisions of the platform's root, without its actor.
+
+use std::net::IpAddr;
+
+use strowger_domain::cause::Cause;
+use strowger_domain::directory::{Entry, NumberStatus};
+use strowger_domain::e164::E164;
+use strowger_sip::event::IncomingInvite;
+use strowger_sip::uri::Uri;
+
+use super::snapshot::Snapshot;
+
+/// Why an inbound call gets no driver, and what its caller is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// On record.
+    pub cause: Cause,
+    /// The SIP status.
+    pub status: u16,
+}
+
+/// Whether a service number takes an inbound call now.
+pub fn number(entry: &Entry) -> Result<(), Refused> {
+    let unavailable = Refused {
+        cause: Cause::NoUserResponding,
+        status: 480,
+    };
+    if !entry.account_is_active || entry.plan.is_none() {
+        return Err(unavailable);
+    }
+    match entry.status {
+        NumberStatus::Active => Ok(()),
+        NumberStatus::Parked | NumberStatus::Suspended => Err(unavailable),
+    }
+}
+
+/// The caller's number or address. The asserted identity is believed from a trunk only
+/// (RFC 3325 §6); whoever asked for privacy is withheld (RFC 3323).
+pub fn calling(request: &IncomingInvite, snapshot: &Snapshot) -> Option<String> {
+    let privacy = request
+        .header("Privacy")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let asks_privacy = privacy
+        .split(';')
+        .any(|word| matches!(word.trim(), "id" | "user" | "full"));
+    let source: IpAddr = request.flow.remote.ip();
+    let trusted = snapshot.routes.of_source(source).is_some();
+    let asserted = request.p_asserted_identity.first().filter(|_| trusted);
+    if asks_privacy {
+        return None;
+    }
+    let uri = &asserted.unwrap_or(&request.from).uri;
+    let parsed = Uri::parse(uri).ok()?;
+    if parsed.host().eq_ignore_ascii_case("anonymous.invalid") {
+        return None;
+    }
+    let user = parsed.unescaped_user()?;
+    if user.eq_ignore_ascii_case("anonymous") {
+        return None;
+    }
+    match E164::from_user(&user, snapshot.directory.country()) {
+        Ok(number) => Some(number.to_string()),
+        Err(_) => Some(uri.chars().filter(|c| !c.is_control()).take(255).collect()),
+    }
+}

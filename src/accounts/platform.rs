@@ -1,0 +1,587 @@
+//! The root of the account tree: directory, admission, and the way to every account.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix::prelude::*;
+use strowger_domain::account::{AccountPath, Permissions};
+use strowger_domain::call::{Facts, Origin};
+use strowger_domain::call_plan::Globals;
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::{Ending, Opening, Timeline};
+use strowger_domain::directory::Entry;
+use strowger_domain::ids::{AccountId, CallId, EventId, PlanId};
+use strowger_domain::limits::Admission;
+use strowger_domain::route::RoutingTable;
+use tokio::sync::watch;
+
+use super::account::{Account, Nursery};
+use super::admit::{self, Refused};
+use super::messages::{Changed, DirectoryChanged, StartRefused, StartService};
+use super::snapshot::Snapshot;
+use crate::calls::call::{Driver, FirstLeg, Start};
+use crate::calls::messages::GlobalsChanged;
+use crate::calls::ticket::{CallTicket, GiveBack};
+use crate::calls::tools::Tools;
+use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom};
+use crate::events::http_client::HttpClient;
+use crate::net::clock;
+use crate::net::sip_endpoint::InboundInvite;
+use crate::numbers::messages::StartCall;
+use crate::queues::messages::{EnterQueue, QueueFact};
+use crate::scheduler::messages::{NotStarted, StartScheduled};
+use crate::services::messages::RunInstance;
+use crate::store::Store;
+use crate::store::events::Event;
+use crate::supervise::{Children, Down, Fate, Obituary};
+use crate::telemetry;
+
+/// What the platform works with; the same in each of its lives.
+#[derive(Clone)]
+pub struct Means {
+    /// What calls need.
+    pub tools: Tools,
+    /// What accounts need.
+    pub nursery: Nursery,
+    /// Where everything is read from.
+    pub store: Store,
+    /// Publishes trunks and routes.
+    pub routes: Arc<watch::Sender<Arc<RoutingTable>>>,
+    /// Gives tickets back to whichever platform lives.
+    pub give_back: Recipient<GiveBack>,
+    /// Number classes for which calls may be scheduled.
+    pub classes: Arc<std::collections::BTreeSet<strowger_domain::e164::NumberClass>>,
+    /// Most simultaneous calls.
+    pub capacity: u32,
+    /// The client that asks for pages.
+    pub http: HttpClient,
+}
+
+/// The actor.
+pub struct Platform {
+    means: Means,
+    snapshot: Arc<Snapshot>,
+    admission: Admission,
+    accounts: Option<Children<AccountId, Account>>,
+    globals: HashMap<PlanId, Globals>,
+    draining: bool,
+    loading: bool,
+    changed: bool,
+    waiting: Vec<InboundInvite>,
+    ready: bool,
+    obituary: Obituary<()>,
+}
+
+/// Lives of platforms: tickets of an earlier one are not the present one's.
+static LIVES: AtomicU64 = AtomicU64::new(0);
+
+impl Platform {
+    /// A platform that reads the store when it starts.
+    pub fn new(means: Means, draining: bool, obituary: Obituary<()>) -> Self {
+        LIVES.fetch_add(1, Ordering::Relaxed);
+        Self {
+            means,
+            snapshot: Arc::default(),
+            admission: Admission::default(),
+            accounts: None,
+            globals: HashMap::new(),
+            draining,
+            loading: false,
+            changed: false,
+            waiting: Vec::new(),
+            ready: false,
+            obituary,
+        }
+    }
+
+    fn reload(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.loading, true) {
+            self.changed = true;
+            return;
+        }
+        let store = self.means.store.clone();
+        let (country, before) = (self.means.tools.country, Arc::clone(&self.snapshot));
+        let loaded = async move { Snapshot::load(&store, country, &before).await };
+        ctx.spawn(loaded.into_actor(self).map(|loaded, platform, ctx| {
+            platform.loading = false;
+            match loaded {
+                Ok(snapshot) => platform.publish(snapshot, ctx),
+                Err(error) => {
+                    tracing::error!(%error, "accounts and numbers can't be read");
+                    platform.changed = true;
+                }
+            }
+            if std::mem::take(&mut platform.changed) {
+                let pause = std::time::Duration::from_millis(200);
+                ctx.run_later(pause, Self::reload);
+            }
+        }));
+    }
+
+    fn publish(&mut self, snapshot: Snapshot, ctx: &mut Context<Self>) {
+        let capacity = self.means.capacity;
+        for account in snapshot.tree.iter() {
+            let mut limits = account.limits.clone();
+            if account.parent.is_none() {
+                limits.calls = Some(limits.calls.map_or(capacity, |calls| calls.min(capacity)));
+            }
+            self.admission.set(account.id, limits);
+        }
+        self.means.routes.send_replace(Arc::clone(&snapshot.routes));
+        self.snapshot = Arc::new(snapshot);
+        self.ready = true;
+        for invite in std::mem::take(&mut self.waiting) {
+            self.inbound(invite, ctx);
+        }
+    }
+
+    fn ticket(&mut self, path: &AccountPath) -> Result<CallTicket, Cause> {
+        let now = clock::now().instant;
+        match self.admission.admit(path, now) {
+            Ok(ticket) => {
+                let life = LIVES.load(Ordering::Relaxed);
+                Ok(CallTicket::new(ticket, life, self.means.give_back.clone()))
+            }
+            Err(refusal) => {
+                tracing::info!(%refusal, "a call was refused");
+                Err(refusal.cause())
+            }
+        }
+    }
+
+    fn permissions(&self, account: AccountId) -> Permissions {
+        self.snapshot.tree.effective(account)
+    }
+
+    fn globals_of(&self, plan: PlanId) -> Globals {
+        self.globals.get(&plan).cloned().unwrap_or_default()
+    }
+
+    fn facts(
+        &self,
+        opening: &Opening,
+        variables: std::collections::BTreeMap<String, String>,
+    ) -> Facts {
+        let tree = &self.snapshot.tree;
+        let time_zone = tree
+            .get(opening.account)
+            .map_or(chrono_tz::UTC, |account| account.time_zone);
+        Facts {
+            call: opening.call,
+            account: opening.account,
+            origin: opening.origin,
+            calling: opening.calling.clone(),
+            called: opening.called.clone(),
+            variables,
+            time_zone,
+        }
+    }
+
+    fn account(&mut self, id: AccountId) -> Option<Addr<Account>> {
+        self.accounts
+            .as_mut()
+            .map(|accounts| accounts.get_or_start(&id))
+    }
+
+    fn inbound(&mut self, mut invite: InboundInvite, _: &mut Context<Self>) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some(entry) = snapshot.directory.find_user(&invite.request.user) else {
+            metrics::counter!(telemetry::CALLS_REFUSED, "reason" => "unknown_number").increment(1);
+            invite.leg.end(404, Some(Cause::UnallocatedNumber.q850()));
+            return;
+        };
+        let opening = Opening {
+            call: CallId::from_uuid(uuid::Uuid::now_v7()),
+            account: entry.path.account(),
+            origin: Origin::Inbound,
+            service_number: Some(entry.number.to_string()),
+            calling: admit::calling(&invite.request, &snapshot),
+            called: entry.number.to_string(),
+            scheduled_call: None,
+            instance: None,
+        };
+        let refused = admit::number(entry).err().or_else(|| {
+            self.draining.then_some(Refused {
+                cause: Cause::Congestion,
+                status: 503,
+            })
+        });
+        if let Some(refused) = refused {
+            return self.refuse(invite, opening, refused);
+        }
+        let Some((active, loaded)) = snapshot.plan_of(entry) else {
+            let refused = Refused {
+                cause: Cause::TemporaryFailure,
+                status: 480,
+            };
+            return self.refuse(invite, opening, refused);
+        };
+        let ticket = match self.ticket(&entry.path) {
+            Ok(ticket) => ticket,
+            Err(cause) => return self.refuse(invite, opening, Refused { cause, status: 503 }),
+        };
+        let facts = self.facts(&opening, std::collections::BTreeMap::new());
+        let globals = self.globals_of(active.plan);
+        let start = Start {
+            presentation: opening.calling.clone(),
+            network: Some(entry.number.to_string()),
+            driver: Driver::plan(Arc::clone(&loaded.plan), facts, globals),
+            opening,
+            path: entry.path.clone(),
+            permissions: self.permissions(entry.path.account()),
+            plan: Some(active.plan),
+            first: FirstLeg::Inbound {
+                leg: invite.leg,
+                request: invite.request,
+            },
+            ticket,
+            tools: self.means.tools.clone(),
+        };
+        self.start(entry, start);
+    }
+
+    fn start(&mut self, entry: &Entry, start: Start) {
+        if let Some(account) = self.account(entry.path.account()) {
+            account.do_send(StartCall {
+                number: entry.id,
+                start: Box::new(start),
+            });
+        }
+    }
+
+    /// Refuses an inbound call of a known number: it has a record all the same.
+    fn refuse(&self, mut invite: InboundInvite, opening: Opening, refused: Refused) {
+        let Refused { cause, status } = refused;
+        metrics::counter!(telemetry::CALLS_REFUSED, "reason" => cause.text()).increment(1);
+        if status == 503 {
+            invite
+                .leg
+                .refuse(503, vec![("Retry-After".to_owned(), "5".to_owned())]);
+            invite.leg.is_over();
+        } else {
+            invite.leg.end(status, Some(cause.q850()));
+        }
+        let now = clock::now().utc;
+        let record = Timeline::new(opening, now).close(
+            Ending {
+                cause,
+                sip_status: Some(status),
+            },
+            now,
+        );
+        let event = Event {
+            id: EventId::from_uuid(uuid::Uuid::now_v7()),
+            kind: "call.ended".into(),
+            time: now,
+            account: record.account,
+            call: Some(record.id),
+            leg: None,
+            sequence: 1,
+            data: crate::calls::ended(&record),
+        };
+        let _ = self.means.tools.writer.call(record);
+        let _ = self.means.tools.writer.event(event);
+    }
+
+    fn scheduled(&mut self, wanted: StartScheduled) -> Result<(), NotStarted> {
+        if self.draining {
+            return Err(NotStarted {
+                cause: Cause::Congestion,
+                why: "the platform is draining".into(),
+            });
+        }
+        let snapshot = Arc::clone(&self.snapshot);
+        let booking = &wanted.booking;
+        let numbers = [
+            Some(&booking.service_number),
+            booking.presentation_number.as_ref(),
+        ];
+        let hosted = numbers
+            .into_iter()
+            .flatten()
+            .filter_map(|number| {
+                let entry = snapshot.directory.find_within(number, wanted.account)?;
+                Some((number.clone(), snapshot.hosted(entry)))
+            })
+            .collect();
+        let permissions = self.permissions(wanted.account);
+        let setting = strowger_domain::schedule::Setting {
+            is_active: snapshot.tree.is_active(wanted.account),
+            permissions: &permissions,
+            hosted: &hosted,
+            classes: &self.means.classes,
+            country: self.means.tools.country,
+            full: None,
+        };
+        let faults = booking.recheck(&setting, clock::now().utc);
+        let (Some(entry), true) = (
+            snapshot
+                .directory
+                .find_within(&booking.service_number, wanted.account),
+            faults.is_empty(),
+        ) else {
+            let why: Vec<_> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+            let cause = strowger_domain::schedule::Booking::refusal(&faults);
+            return Err(NotStarted {
+                cause,
+                why: why.join("; "),
+            });
+        };
+        let Some((active, loaded)) = snapshot.plan_of(entry) else {
+            let why = "the number has no plan".into();
+            return Err(NotStarted {
+                cause: Cause::NoRouteToDestination,
+                why,
+            });
+        };
+        let ticket = self.ticket(&entry.path).map_err(|cause| NotStarted {
+            cause,
+            why: "the account has no free channel".into(),
+        })?;
+        let destination = booking.first_party.to_string();
+        let opening = Opening {
+            call: wanted.call,
+            account: entry.path.account(),
+            origin: Origin::Scheduled,
+            service_number: Some(entry.number.to_string()),
+            calling: Some(destination.clone()),
+            called: destination.clone(),
+            scheduled_call: Some(wanted.scheduled_call),
+            instance: None,
+        };
+        let facts = self.facts(&opening, booking.variables.clone());
+        let start = Start {
+            driver: Driver::plan(
+                Arc::clone(&loaded.plan),
+                facts,
+                self.globals_of(active.plan),
+            ),
+            opening,
+            path: entry.path.clone(),
+            permissions: self.permissions(entry.path.account()),
+            plan: Some(active.plan),
+            first: FirstLeg::Outbound {
+                destination,
+                ring: booking.ring(),
+                progress: Some(wanted.progress),
+            },
+            network: Some(entry.number.to_string()),
+            presentation: Some(booking.presented().to_string()),
+            ticket,
+            tools: self.means.tools.clone(),
+        };
+        self.start(entry, start);
+        Ok(())
+    }
+
+    fn service(&mut self, wanted: StartService) -> Result<RunInstance, StartRefused> {
+        if self.draining {
+            return Err(StartRefused::Draining);
+        }
+        let snapshot = Arc::clone(&self.snapshot);
+        let path = snapshot
+            .tree
+            .path(wanted.account)
+            .ok_or(StartRefused::NoService)?;
+        let permissions = self.permissions(wanted.account);
+        if !snapshot.tree.is_active(wanted.account) || !permissions.outbound_services {
+            return Err(StartRefused::NoService);
+        }
+        let ticket = self
+            .ticket(path)
+            .map_err(|_cause| StartRefused::NoChannel)?;
+        Ok(RunInstance::new(
+            wanted,
+            path.clone(),
+            permissions,
+            ticket,
+            &self.means,
+        ))
+    }
+}
+
+impl Actor for Platform {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(10_000);
+        let nursery = self.means.nursery.clone();
+        self.accounts = Some(Children::new(
+            ctx.address().recipient(),
+            move |id, obituary| Account::new(*id, nursery.clone(), obituary).start(),
+        ));
+        self.reload(ctx);
+    }
+}
+
+impl Handler<InboundInvite> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, invite: InboundInvite, ctx: &mut Self::Context) {
+        if self.ready {
+            self.inbound(invite, ctx);
+        } else {
+            self.waiting.push(invite);
+        }
+    }
+}
+
+impl Handler<GiveBack> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, GiveBack { ticket, life }: GiveBack, _: &mut Self::Context) {
+        if life == LIVES.load(Ordering::Relaxed) {
+            self.admission.give_back(ticket);
+        }
+    }
+}
+
+impl Handler<DirectoryChanged> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, changed: DirectoryChanged, ctx: &mut Self::Context) {
+        match changed.what {
+            Changed::Accounts | Changed::Numbers | Changed::CallPlans | Changed::Routes => {
+                self.reload(ctx);
+            }
+            // Services are read when one is started.
+            Changed::Services => {}
+        }
+    }
+}
+
+impl Handler<StartScheduled> for Platform {
+    type Result = Result<(), NotStarted>;
+
+    fn handle(&mut self, wanted: StartScheduled, _: &mut Self::Context) -> Self::Result {
+        self.scheduled(wanted)
+    }
+}
+
+impl Handler<StartService> for Platform {
+    type Result = ResponseActFuture<Self, Result<strowger_domain::ids::InstanceId, StartRefused>>;
+
+    fn handle(&mut self, wanted: StartService, _: &mut Self::Context) -> Self::Result {
+        let account = wanted.account;
+        let run = self.service(wanted);
+        let store = self.means.store.clone();
+        let prepared = async move { run?.prepare(&store).await };
+        Box::pin(prepared.into_actor(self).map(move |run, platform, _| {
+            let run = run?;
+            let id = run.id();
+            let account = platform.account(account).ok_or(StartRefused::NoService)?;
+            account.do_send(run);
+            Ok(id)
+        }))
+    }
+}
+
+impl Handler<EnterQueue> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, message: EnterQueue, _: &mut Self::Context) {
+        match self.account(message.account) {
+            Some(account) => account.do_send(message),
+            None => message.reply_to.do_send(QueueFact::Refused),
+        }
+    }
+}
+
+impl Handler<EnterRoom> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, message: EnterRoom, _: &mut Self::Context) {
+        let (leg, news) = (message.member.leg, ConferenceNews::Refused);
+        match self.account(message.account) {
+            Some(account) => account.do_send(message),
+            None => message.reply_to.do_send(ConferenceFact { leg, news }),
+        }
+    }
+}
+
+impl Handler<GlobalsChanged> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, changed: GlobalsChanged, _: &mut Self::Context) {
+        let globals = self.globals.entry(changed.plan).or_default();
+        globals.0.extend(changed.values);
+    }
+}
+
+impl Handler<Down<AccountId>> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<AccountId>, ctx: &mut Self::Context) {
+        match self.accounts.as_mut().map(|accounts| accounts.bury(&down)) {
+            Some(Fate::Restarted) => telemetry::actor_failed("account"),
+            Some(Fate::TooMany) => {
+                tracing::error!("too many accounts failed: the platform is made again");
+                ctx.stop();
+            }
+            Some(Fate::Gone) | None => {}
+        }
+    }
+}
+
+/// No new calls from now on.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+impl Handler<Drain> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.draining = true;
+    }
+}
+
+/// The end of this life, by the application's own wish.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct Finish;
+
+impl Handler<Finish> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, _: Finish, ctx: &mut Self::Context) {
+        self.obituary.finish();
+        ctx.stop();
+    }
+}
+
+/// What a panic is provoked in, for tests of supervision.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub enum ProvokePanic {
+    /// The platform.
+    Platform,
+    /// An account.
+    Account(AccountId),
+}
+
+impl Handler<ProvokePanic> for Platform {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "that is what the message asks for")]
+    fn handle(&mut self, provoke: ProvokePanic, _: &mut Self::Context) {
+        match provoke {
+            ProvokePanic::Platform => panic!("provoked"),
+            ProvokePanic::Account(id) => {
+                if let Some(account) = self.account(id) {
+                    account.do_send(provoke);
+                }
+            }
+        }
+    }
+}
+
+impl Handler<ProvokePanic> for Account {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "that is what the message asks for")]
+    fn handle(&mut self, _: ProvokePanic, _: &mut Self::Context) {
+        panic!("provoked");
+    }
+}

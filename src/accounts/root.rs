@@ -1,0 +1,350 @@
+//! The one address that never changes: forwards to the platform, makes it again when it fails, and
+//! knows every live call.
+
+use std::collections::HashMap;
+
+use actix::prelude::*;
+use futures_util::future::join_all;
+use strowger_domain::cdr::CallRecord;
+use strowger_domain::ids::{AccountId, CallId};
+
+use super::messages::{
+    DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed, StartService,
+};
+use super::platform::{Drain, Finish, Means, Platform, ProvokePanic};
+use crate::calls::call::Call;
+use crate::calls::messages::{GlobalsChanged, Look, Stop};
+use crate::calls::ticket::GiveBack;
+use crate::conferences::messages::EnterRoom;
+use crate::net::media_engine::MediaHandle;
+use crate::net::sip_endpoint::InboundInvite;
+use crate::numbers::messages::{CallGone, CallStarted};
+use crate::queues::messages::EnterQueue;
+use crate::scheduler::messages::StartScheduled;
+use crate::supervise::{Children, Down, Fate};
+
+/// The actor.
+#[derive(Default)]
+pub struct Root {
+    platform: Option<Children<(), Platform>>,
+    media: Option<MediaHandle>,
+    calls: HashMap<CallId, (AccountId, Addr<Call>)>,
+    draining: bool,
+    restarts: u64,
+    /// Told when the last call is gone.
+    empty: Vec<tokio::sync::oneshot::Sender<()>>,
+}
+
+/// Begin: the platform is made. Sent once, when everything that it needs is there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Begin(pub Box<Means>);
+
+/// Wait until no call lives.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct WaitForCalls(pub tokio::sync::oneshot::Sender<()>);
+
+/// End every call that lives.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct StopCalls(pub strowger_domain::cause::Cause);
+
+/// The actor of a call, for tests of supervision.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "Option<Addr<Call>>")]
+pub struct AddressOf(pub CallId);
+
+impl Root {
+    fn platform(&mut self) -> Option<Addr<Platform>> {
+        self.platform
+            .as_mut()
+            .map(|platform| platform.get_or_start(&()))
+    }
+
+    fn forward<M>(&mut self, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Platform: Handler<M>,
+    {
+        if let Some(platform) = self.platform() {
+            platform.do_send(message);
+        }
+    }
+
+    fn look(&self, calls: Vec<Addr<Call>>) -> ResponseFuture<Vec<CallRecord>> {
+        Box::pin(async move {
+            let looks = calls.iter().map(|call| call.send(Look));
+            let mut found: Vec<_> = join_all(looks)
+                .await
+                .into_iter()
+                .filter_map(|look| look.ok().flatten())
+                .collect();
+            found.sort_by_key(|call| call.started_at);
+            found
+        })
+    }
+}
+
+impl Actor for Root {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(10_000);
+    }
+}
+
+impl Handler<Begin> for Root {
+    type Result = ();
+
+    fn handle(&mut self, Begin(means): Begin, ctx: &mut Self::Context) {
+        self.media = Some(means.tools.media.clone());
+        self.platform = Some(Children::new(
+            ctx.address().recipient(),
+            move |(), obituary| Platform::new((*means).clone(), false, obituary).start(),
+        ));
+        self.platform();
+    }
+}
+
+impl Handler<Down<()>> for Root {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<()>, _: &mut Self::Context) {
+        match self.platform.as_mut().map(|platform| platform.bury(&down)) {
+            Some(Fate::Restarted) => {
+                self.restarts += 1;
+                crate::telemetry::actor_failed("platform");
+                if self.draining {
+                    self.forward(Drain);
+                }
+            }
+            Some(Fate::TooMany) => {
+                tracing::error!("the platform failed too often: the process ends");
+                System::current().stop_with_code(70);
+            }
+            Some(Fate::Gone) | None => {}
+        }
+    }
+}
+
+impl Handler<InboundInvite> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: InboundInvite, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<GiveBack> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: GiveBack, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<DirectoryChanged> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: DirectoryChanged, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<GlobalsChanged> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: GlobalsChanged, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<EnterQueue> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: EnterQueue, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<EnterRoom> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: EnterRoom, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<ProvokePanic> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: ProvokePanic, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<StartScheduled> for Root {
+    type Result = ResponseFuture<Result<(), crate::scheduler::messages::NotStarted>>;
+
+    fn handle(&mut self, message: StartScheduled, _: &mut Self::Context) -> Self::Result {
+        let platform = self.platform();
+        Box::pin(async move {
+            match platform {
+                Some(platform) => platform.send(message).await.unwrap_or_else(|_| Err(lost())),
+                None => Err(lost()),
+            }
+        })
+    }
+}
+
+fn lost() -> crate::scheduler::messages::NotStarted {
+    crate::scheduler::messages::NotStarted {
+        cause: strowger_domain::cause::Cause::TemporaryFailure,
+        why: "the platform was lost".into(),
+    }
+}
+
+impl Handler<StartService> for Root {
+    type Result = ResponseFuture<<StartService as Message>::Result>;
+
+    fn handle(&mut self, message: StartService, _: &mut Self::Context) -> Self::Result {
+        use super::messages::StartRefused;
+        let platform = self.platform();
+        Box::pin(async move {
+            match platform {
+                Some(platform) => platform
+                    .send(message)
+                    .await
+                    .unwrap_or(Err(StartRefused::NoChannel)),
+                None => Err(StartRefused::NoChannel),
+            }
+        })
+    }
+}
+
+impl Handler<CallStarted> for Root {
+    type Result = ();
+
+    fn handle(&mut self, started: CallStarted, _: &mut Self::Context) {
+        self.calls
+            .insert(started.call, (started.account, started.address));
+    }
+}
+
+impl Handler<CallGone> for Root {
+    type Result = ();
+
+    fn handle(&mut self, CallGone(call): CallGone, _: &mut Self::Context) {
+        self.calls.remove(&call);
+        if self.calls.is_empty() {
+            for waiting in self.empty.drain(..) {
+                // Whoever waited may have given up.
+                let _ = waiting.send(());
+            }
+        }
+    }
+}
+
+impl Handler<LiveCalls> for Root {
+    type Result = ResponseFuture<Vec<CallRecord>>;
+
+    fn handle(&mut self, LiveCalls { account }: LiveCalls, _: &mut Self::Context) -> Self::Result {
+        let calls = self.calls.values().filter(|(owner, _)| *owner == account);
+        self.look(calls.map(|(_, address)| address.clone()).collect())
+    }
+}
+
+impl Handler<FindCall> for Root {
+    type Result = ResponseFuture<Option<Box<CallRecord>>>;
+
+    fn handle(&mut self, find: FindCall, _: &mut Self::Context) -> Self::Result {
+        let call = self
+            .calls
+            .get(&find.call)
+            .filter(|(owner, _)| *owner == find.account);
+        let looked = self.look(
+            call.map(|(_, address)| address.clone())
+                .into_iter()
+                .collect(),
+        );
+        Box::pin(async move { looked.await.pop().map(Box::new) })
+    }
+}
+
+impl Handler<HangUp> for Root {
+    type Result = bool;
+
+    fn handle(&mut self, hang_up: HangUp, _: &mut Self::Context) -> bool {
+        let call = self
+            .calls
+            .get(&hang_up.call)
+            .filter(|(owner, _)| *owner == hang_up.account);
+        call.inspect(|(_, address)| address.do_send(Stop(hang_up.cause)))
+            .is_some()
+    }
+}
+
+impl Handler<Observe> for Root {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Observed {
+            draining: self.draining,
+            live_calls: self.calls.len() as u64,
+            media_ports: self
+                .media
+                .as_ref()
+                .map_or(0, |media| media.open_ports() as u64),
+            restarts: self.restarts,
+        })
+    }
+}
+
+impl Handler<Drain> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: Drain, _: &mut Self::Context) {
+        self.draining = true;
+        self.forward(message);
+    }
+}
+
+impl Handler<Finish> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: Finish, ctx: &mut Self::Context) {
+        self.forward(message);
+        ctx.stop();
+    }
+}
+
+impl Handler<WaitForCalls> for Root {
+    type Result = ();
+
+    fn handle(&mut self, WaitForCalls(done): WaitForCalls, _: &mut Self::Context) {
+        if self.calls.is_empty() {
+            let _ = done.send(());
+        } else {
+            self.empty.push(done);
+        }
+    }
+}
+
+impl Handler<StopCalls> for Root {
+    type Result = ();
+
+    fn handle(&mut self, StopCalls(cause): StopCalls, _: &mut Self::Context) {
+        for (_, call) in self.calls.values() {
+            call.do_send(Stop(cause));
+        }
+    }
+}
+
+impl Handler<AddressOf> for Root {
+    type Result = Option<Addr<Call>>;
+
+    fn handle(&mut self, AddressOf(call): AddressOf, _: &mut Self::Context) -> Self::Result {
+        self.calls.get(&call).map(|(_, address)| address.clone())
+    }
+}

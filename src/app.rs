@@ -1,0 +1,310 @@
+//! Builds the house: store, net, accounts, API, scheduler; and takes it down in reverse.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use anyhow::{Context as _, bail};
+use strowger_domain::e164::NumberClass;
+use strowger_domain::ids::EventId;
+use strowger_domain::route::RoutingTable;
+use tokio::sync::{oneshot, watch};
+
+use crate::accounts::account::Nursery;
+use crate::accounts::messages::Platform;
+use crate::accounts::platform::{Drain, Means};
+use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
+use crate::api;
+use crate::calls::stub::CallThreads;
+use crate::calls::tools::Tools;
+use crate::config::Config;
+use crate::events::http_client::{HttpClient, Policy};
+use crate::net::clock;
+use crate::net::media_engine::MediaHandle;
+use crate::net::rtp_socket::Ports;
+use crate::net::sip_endpoint::{SetDraining, SipHandle};
+use crate::net::sip_keeper::{self, SipKeeper};
+use crate::net::sip_socket::SipSockets;
+use crate::scheduler::keeper::SchedulerKeeper;
+use crate::sound::library::SoundLibrary;
+use crate::sound::media_files::MediaFiles;
+use crate::sound::speech::Speech;
+use crate::store::writer::WriterSettings;
+use crate::store::{AccountScope, Store, Writer};
+use crate::telemetry;
+
+/// The running platform.
+pub struct App {
+    /// Where HTTP is served.
+    pub http: SocketAddr,
+    /// Where SIP is served.
+    pub sip: SocketAddr,
+    /// The database.
+    pub store: Store,
+    /// Records and events on their way to it.
+    pub writer: Writer,
+    /// The root of all actors.
+    pub root: Addr<Root>,
+    /// The scheduler.
+    pub scheduler: Addr<SchedulerKeeper>,
+    /// Signalling, for tests that look into it.
+    pub signalling: SipHandle,
+    /// Media, for tests that look into it.
+    pub media: MediaHandle,
+    keeper: Addr<SipKeeper>,
+    server: actix_web::dev::ServerHandle,
+    drain: Duration,
+    arbiters: Vec<Arbiter>,
+    // The data folder belongs to this process until it ends.
+    _lock: File,
+}
+
+impl App {
+    /// Starts everything. Must run inside an actix system.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let lock = lock(&config.data)?;
+        let metrics = telemetry::start_metrics();
+        let store = open_store(config).await?;
+        let writer = Writer::start(store.clone(), WriterSettings::default());
+        recover(&store).await?;
+
+        let classes = classes(config)?;
+        let policy = policy(config);
+        let http = HttpClient::new(policy).context("the HTTP client")?;
+        let files = MediaFiles::new(&config.data);
+        let speech = Speech::new(config.data.join("speech"));
+        let sounds = SoundLibrary::new(files.clone(), speech, http.clone());
+
+        let sockets = SipSockets::bind(config.sip)
+            .await
+            .with_context(|| format!("SIP can't be served on {}", config.sip))?;
+        let sip_address = sockets.local;
+        let media = MediaHandle::start(Ports::new(config.sip.ip(), &config.rtp))
+            .context("the media engine")?;
+
+        let arbiters: Vec<Arbiter> = (0..=call_threads()).map(|_| Arbiter::new()).collect();
+        let mut threads: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
+        let sip_thread = threads.pop().context("a thread for SIP")?;
+
+        let root = Root::default().start();
+        let advertised = SocketAddr::new(config.advertise, sip_address.port());
+        let sip_config = strowger_sip::config::Config {
+            udp_address: Some(advertised),
+            tcp_address: Some(advertised),
+            capacity: usize::try_from(config.capacity)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(2),
+            ..strowger_sip::config::Config::default()
+        };
+        let (keeper, signalling) =
+            SipKeeper::start(sip_config, sockets, root.clone().recipient(), sip_thread);
+
+        let (routes, table) = watch::channel(Arc::new(RoutingTable::default()));
+        let tools = Tools {
+            sip: signalling.clone(),
+            media: media.clone(),
+            sounds,
+            files: files.clone(),
+            writer: writer.clone(),
+            routes: table,
+            conferences: root.clone().recipient(),
+            queues: root.clone().recipient(),
+            globals: root.clone().recipient(),
+            advertise: config.advertise,
+            country: config.country,
+        };
+        let nursery = Nursery {
+            threads: CallThreads::new(threads),
+            started: root.clone().recipient(),
+            gone: root.clone().recipient(),
+            media: media.clone(),
+        };
+        let means = Means {
+            tools,
+            nursery,
+            store: store.clone(),
+            routes: Arc::new(routes),
+            give_back: root.clone().recipient(),
+            classes: Arc::new(classes.clone()),
+            capacity: config.capacity,
+            http: http.clone(),
+        };
+        root.send(Begin(Box::new(means)))
+            .await
+            .context("the platform")?;
+
+        let scheduler = SchedulerKeeper::start_scheduler(
+            store.clone(),
+            writer.clone(),
+            root.clone().recipient(),
+            root.clone().recipient(),
+        );
+        let listener = std::net::TcpListener::bind(config.http)
+            .with_context(|| format!("HTTP can't be served on {}", config.http))?;
+        let http_address = listener.local_addr()?;
+        let parts = api::Parts {
+            settings: api::Settings {
+                country: config.country,
+                scheduled_classes: classes,
+                ..api::Settings::default()
+            },
+            store: store.clone(),
+            writer: writer.clone(),
+            platform: platform(&root, &scheduler),
+            http,
+            media: files,
+            metrics,
+        };
+        let api = api::Api::new(parts).await.context("the API")?;
+        let server = api::serve(api, listener)?;
+        let handle = server.handle();
+        actix::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+        });
+        tracing::info!(http = %http_address, sip = %sip_address, "strowger is ready");
+        Ok(Self {
+            http: http_address,
+            sip: sip_address,
+            store,
+            writer,
+            root,
+            scheduler,
+            signalling,
+            media,
+            keeper,
+            server: handle,
+            drain: config.drain,
+            arbiters,
+            _lock: lock,
+        })
+    }
+
+    /// Takes no new calls, lets those that run end, at most for the drain time, writes what is
+    /// left, and stops.
+    pub async fn stop(self) {
+        tracing::info!("draining: no new calls");
+        self.keeper.do_send(SetDraining(true));
+        self.scheduler.do_send(Drain);
+        self.root.do_send(Drain);
+        if !self.wait_for_calls(self.drain).await {
+            tracing::warn!("calls are still running after the drain time: they are ended");
+            self.root
+                .do_send(StopCalls(strowger_domain::cause::Cause::NetworkOutOfOrder));
+            self.wait_for_calls(Duration::from_secs(5)).await;
+        }
+        self.server.stop(true).await;
+        if tokio::time::timeout(Duration::from_secs(10), self.writer.flush())
+            .await
+            .is_err()
+        {
+            tracing::error!("records could not be written in time");
+        }
+        self.root.do_send(crate::accounts::platform::Finish);
+        self.keeper.do_send(sip_keeper::Finish);
+        self.media.stop();
+        for arbiter in self.arbiters {
+            arbiter.stop();
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::debug!(%error, "the database was not closed");
+        }
+        tracing::info!("stopped");
+    }
+
+    async fn wait_for_calls(&self, longest: Duration) -> bool {
+        let (sender, receiver) = oneshot::channel();
+        self.root.do_send(WaitForCalls(sender));
+        tokio::time::timeout(longest, receiver).await.is_ok()
+    }
+}
+
+/// Connects to the database and brings it up to date.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("the data folder {}", config.data.display()))?;
+    let store = Store::connect(&config.database)
+        .await
+        .context("the database can't be reached")?;
+    store
+        .migrate()
+        .await
+        .context("the database can't be brought up to date")?;
+    Ok(store)
+}
+
+/// Closes what the end of the last process cut: one record for each call, no call dialled twice.
+async fn recover(store: &Store) -> anyhow::Result<()> {
+    let (scope, now) = (AccountScope::platform(), clock::now().utc);
+    let scheduled = store.close_interrupted(&scope, now).await?;
+    let calls = store
+        .close_cut(&scope, now, || EventId::from_uuid(uuid::Uuid::now_v7()))
+        .await?;
+    let instances = store.close_cut_instances(&scope, now).await?;
+    if !(scheduled.is_empty() && calls.is_empty() && instances.is_empty()) {
+        let (scheduled, calls) = (scheduled.len(), calls.len());
+        tracing::warn!(
+            scheduled,
+            calls,
+            "calls were cut by the end of the last process"
+        );
+    }
+    Ok(())
+}
+
+fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
+    Platform {
+        live_calls: root.clone().recipient(),
+        find_call: root.clone().recipient(),
+        hang_up: root.clone().recipient(),
+        start_service: root.clone().recipient(),
+        directory_changed: root.clone().recipient(),
+        wake_scheduler: scheduler.clone().recipient(),
+        observe: root.clone().recipient(),
+    }
+}
+
+/// Threads for calls: one for each core that is not busy with signalling and media.
+fn call_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+fn classes(config: &Config) -> anyhow::Result<BTreeSet<NumberClass>> {
+    let mut classes = BTreeSet::new();
+    for name in &config.scheduled_classes {
+        let class = serde_json::from_value(serde_json::Value::String(name.clone()));
+        classes.insert(class.with_context(|| format!("scheduled_classes: `{name}`"))?);
+    }
+    Ok(classes)
+}
+
+/// Where pages, webhooks and remote audio may be fetched from.
+fn policy(config: &Config) -> Policy {
+    let mut policy = Policy::default();
+    if config.allow_private_fetch {
+        let everything = ["0.0.0.0/0", "::/0"];
+        policy.allowed = everything
+            .iter()
+            .filter_map(|network| network.parse().ok())
+            .collect();
+    }
+    policy
+}
+
+fn lock(data: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(data).with_context(|| format!("the data folder {}", data.display()))?;
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("{}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_taken) => bail!(
+            "another strowger runs on the data folder {}",
+            data.display()
+        ),
+    }
+}

@@ -1,0 +1,4 @@
+//! Service numbers: one actor each.
+
+pub mod messages;
+pub mod service_number;

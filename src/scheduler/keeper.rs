@@ -1,0 +1,114 @@
+//! The one address of the scheduler: forwards to it, and makes it again when it fails. What it was
+//! doing is in the store.
+
+use actix::prelude::*;
+
+use super::messages::{ProvokePanic, StartScheduled};
+use super::scheduler::{Asked, Scheduler};
+use crate::accounts::messages::{FindCall, WakeScheduler};
+use crate::accounts::platform::Drain;
+use crate::calls::messages::Progress;
+use crate::store::{Store, Writer};
+use crate::supervise::{Children, Down, Fate};
+
+/// The actor.
+pub struct SchedulerKeeper {
+    scheduler: Children<(), Scheduler>,
+    draining: bool,
+}
+
+impl SchedulerKeeper {
+    /// Starts the scheduler and its keeper.
+    pub fn start_scheduler(
+        store: Store,
+        writer: Writer,
+        start: Recipient<StartScheduled>,
+        find: Recipient<FindCall>,
+    ) -> Addr<Self> {
+        Self::create(|ctx| {
+            let asked = Asked {
+                start,
+                find,
+                progress: ctx.address().recipient(),
+            };
+            let mut scheduler = Children::new(ctx.address().recipient(), move |(), obituary| {
+                let (store, writer) = (store.clone(), writer.clone());
+                Scheduler::new(store, writer, asked.clone(), obituary).start()
+            });
+            scheduler.get_or_start(&());
+            Self {
+                scheduler,
+                draining: false,
+            }
+        })
+    }
+
+    fn forward<M>(&mut self, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Scheduler: Handler<M>,
+    {
+        self.scheduler.get_or_start(&()).do_send(message);
+    }
+}
+
+impl Actor for SchedulerKeeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(10_000);
+    }
+}
+
+impl Handler<Down<()>> for SchedulerKeeper {
+    type Result = ();
+
+    fn handle(&mut self, down: Down<()>, _: &mut Self::Context) {
+        match self.scheduler.bury(&down) {
+            Fate::Gone => {}
+            Fate::Restarted => {
+                crate::telemetry::actor_failed("scheduler");
+                if self.draining {
+                    self.forward(Drain);
+                }
+            }
+            Fate::TooMany => {
+                tracing::error!("the scheduler failed too often: the process ends");
+                System::current().stop_with_code(70);
+            }
+        }
+    }
+}
+
+impl Handler<WakeScheduler> for SchedulerKeeper {
+    type Result = ();
+
+    fn handle(&mut self, message: WakeScheduler, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<Progress> for SchedulerKeeper {
+    type Result = ();
+
+    fn handle(&mut self, message: Progress, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<Drain> for SchedulerKeeper {
+    type Result = ();
+
+    fn handle(&mut self, message: Drain, _: &mut Self::Context) {
+        self.draining = true;
+        self.forward(message);
+    }
+}
+
+impl Handler<ProvokePanic> for SchedulerKeeper {
+    type Result = ();
+
+    fn handle(&mut self, message: ProvokePanic, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}

@@ -1,0 +1,455 @@
+//! The actor of the scheduler.
+//!
+//! Which call is due, and whether its accounts have room for it, is `domain::schedule`'s agenda to
+//! say. What it starts is first claimed in the store: `dialling` in the database before anything is
+//! dialled, so that no crash dials a call twice.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix::prelude::*;
+use strowger_domain::account::AccountTree;
+use strowger_domain::cause::Cause;
+use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
+use strowger_domain::schedule::{Agenda, Effect, Fact, Input, Job, ScheduledCall, State};
+
+use super::messages::{NotStarted, ProvokePanic, StartScheduled};
+use crate::accounts::messages::{FindCall, WakeScheduler};
+use crate::accounts::platform::Drain;
+use crate::calls::messages::{Progress, Stage};
+use crate::events::log;
+use crate::net::clock;
+use crate::store::scheduled_calls::ScheduledUpdate;
+use crate::store::{AccountScope, Store, StoreError, Writer};
+use crate::supervise::Obituary;
+
+/// Accounts and their limits are read again this often.
+const REFRESH: Duration = Duration::from_secs(10);
+/// The pause after a failure of the store.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A call that finds no free channel now is tried again after this time, as long as it is valid.
+const NO_ROOM: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+
+/// The platform, as the scheduler asks it.
+#[derive(Clone)]
+pub struct Asked {
+    /// Starts calls.
+    pub start: Recipient<StartScheduled>,
+    /// Knows which calls live.
+    pub find: Recipient<FindCall>,
+    /// Told how calls go on; outlives the scheduler, so that they tell its successor.
+    pub progress: Recipient<Progress>,
+}
+
+struct InProgress {
+    scheduled_call: ScheduledCallId,
+    account: AccountId,
+    state: State,
+}
+
+/// The actor.
+pub struct Scheduler {
+    store: Store,
+    writer: Writer,
+    asked: Asked,
+    agenda: Agenda,
+    in_progress: HashMap<CallId, InProgress>,
+    tree: AccountTree,
+    timer: Option<SpawnHandle>,
+    waiting: Vec<WakeScheduler>,
+    ready: bool,
+    draining: bool,
+    _obituary: Obituary<()>,
+}
+
+impl Scheduler {
+    /// A scheduler that reads the store when it starts.
+    pub fn new(store: Store, writer: Writer, asked: Asked, obituary: Obituary<()>) -> Self {
+        Self {
+            store,
+            writer,
+            asked,
+            agenda: Agenda::default(),
+            in_progress: HashMap::new(),
+            tree: AccountTree::default(),
+            timer: None,
+            waiting: Vec::new(),
+            ready: false,
+            draining: false,
+            _obituary: obituary,
+        }
+    }
+
+    /// Makes the agenda from what is stored. A call that was claimed and does not live was cut,
+    /// between its claim and its first INVITE or by the failure of this actor's predecessor.
+    fn restore(&mut self, ctx: &mut Context<Self>) {
+        let (store, find) = (self.store.clone(), self.asked.find.clone());
+        let read = async move {
+            let scope = AccountScope::platform();
+            let (tree, _) = AccountTree::build(store.all_accounts(&scope).await?);
+            let open = store.open_scheduled_calls(&scope).await?;
+            let mut live = Vec::new();
+            for call in open.iter().filter(|call| call.state.is_in_progress()) {
+                let Some(name) = call.call else { continue };
+                // The call belongs to the number's account, which may be below this one.
+                for account in tree.within(call.account) {
+                    if let Ok(Some(_)) = find
+                        .send(FindCall {
+                            account,
+                            call: name,
+                        })
+                        .await
+                    {
+                        live.push((name, call.id, call.account, call.state));
+                        break;
+                    }
+                }
+            }
+            Ok::<_, StoreError>((tree, open, live))
+        };
+        ctx.spawn(
+            read.into_actor(self)
+                .map(|read, scheduler, ctx| match read {
+                    Err(error) => {
+                        tracing::error!(%error, "scheduled calls can't be read");
+                        ctx.run_later(PAUSE, Self::restore);
+                    }
+                    Ok((tree, open, live)) => {
+                        scheduler.tree = tree;
+                        let now = clock::now().utc;
+                        let jobs: Vec<_> = open
+                            .iter()
+                            .filter_map(|call| Some((scheduler.job(call)?, call.state)))
+                            .collect();
+                        let caps = scheduler.tree.iter().filter_map(|account| {
+                            Some((account.id, account.limits.scheduled_in_progress?))
+                        });
+                        let (agenda, cut) = Agenda::restore(jobs, caps, now);
+                        scheduler.agenda = agenda;
+                        for (call, scheduled_call, account, state) in live {
+                            let going = InProgress {
+                                scheduled_call,
+                                account,
+                                state,
+                            };
+                            scheduler.in_progress.insert(call, going);
+                        }
+                        for id in cut {
+                            let lives = scheduler
+                                .in_progress
+                                .values()
+                                .any(|one| one.scheduled_call == id);
+                            if let (false, Some(call)) =
+                                (lives, open.iter().find(|call| call.id == id))
+                            {
+                                scheduler.keep(id, Fact::Cut);
+                                let cause = Some(Cause::TemporaryFailure);
+                                scheduler.tell(id, call.account, State::Failed, call.call, cause);
+                            }
+                        }
+                        scheduler.ready = true;
+                        for wake in std::mem::take(&mut scheduler.waiting) {
+                            scheduler.woken(wake, ctx);
+                        }
+                        scheduler.advance(Input::Tick, ctx);
+                        ctx.run_interval(REFRESH, Self::refresh);
+                    }
+                }),
+        );
+    }
+
+    /// Reads the accounts again, for their limits.
+    fn refresh(&mut self, ctx: &mut Context<Self>) {
+        let store = self.store.clone();
+        let read = async move { store.all_accounts(&AccountScope::platform()).await };
+        ctx.spawn(
+            read.into_actor(self)
+                .map(|read, scheduler, ctx| match read {
+                    Ok(accounts) => {
+                        scheduler.tree = AccountTree::build(accounts).0;
+                        scheduler.caps();
+                        for wake in std::mem::take(&mut scheduler.waiting) {
+                            scheduler.woken(wake, ctx);
+                        }
+                        scheduler.advance(Input::Tick, ctx);
+                    }
+                    Err(error) => tracing::error!(%error, "accounts can't be read"),
+                }),
+        );
+    }
+
+    fn caps(&mut self) {
+        let now = clock::now().utc;
+        let caps: Vec<_> = self
+            .tree
+            .iter()
+            .map(|account| (account.id, account.limits.scheduled_in_progress))
+            .collect();
+        for (account, most) in caps {
+            self.agenda.handle(Input::Cap { account, most }, now);
+        }
+    }
+
+    fn job(&self, call: &ScheduledCall) -> Option<Job> {
+        Some(Job {
+            id: call.id,
+            path: self.tree.path(call.account)?.clone(),
+            not_before: call.booking.not_before,
+            expires_at: call.booking.expires_at,
+        })
+    }
+
+    fn woken(&mut self, wake: WakeScheduler, ctx: &mut Context<Self>) {
+        if !self.ready {
+            self.waiting.push(wake);
+            return;
+        }
+        match wake {
+            WakeScheduler::Cancelled(id) => self.advance(Input::Remove(id), ctx),
+            WakeScheduler::Queued {
+                id,
+                account,
+                not_before,
+                expires_at,
+            } => {
+                match self.tree.path(account).cloned() {
+                    Some(path) => {
+                        let job = Job {
+                            id,
+                            path,
+                            not_before,
+                            expires_at,
+                        };
+                        self.advance(Input::Add(job), ctx);
+                    }
+                    None => {
+                        // An account that was made since the last look.
+                        self.waiting.push(wake);
+                        self.refresh(ctx);
+                    }
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, input: Input, ctx: &mut Context<Self>) {
+        self.agenda.handle(input, clock::now().utc);
+        while let Some(effect) = self.agenda.next_effect() {
+            match effect {
+                Effect::Start(id) if self.draining => {
+                    // It stays queued in the store, for the next process.
+                    tracing::debug!(scheduled_call = %id, "draining: not dialled");
+                }
+                Effect::Start(id) => self.claim(id, ctx),
+                Effect::Expire(id) => self.expire(id, ctx),
+            }
+        }
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some(at) = self.agenda.deadline() {
+            let wait = (at - clock::now().utc).to_std().unwrap_or_default();
+            self.timer = Some(ctx.run_later(wait, |scheduler, ctx| {
+                scheduler.timer = None;
+                scheduler.advance(Input::Tick, ctx);
+            }));
+        }
+    }
+
+    fn claim(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
+        let store = self.store.clone();
+        let call = CallId::from_uuid(uuid::Uuid::now_v7());
+        let claim = async move {
+            let scope = AccountScope::platform();
+            store
+                .claim_scheduled_call(&scope, id, call, clock::now().utc)
+                .await
+        };
+        ctx.spawn(
+            claim
+                .into_actor(self)
+                .map(move |claimed, scheduler, ctx| match claimed {
+                    Ok(claimed) => scheduler.start(call, claimed, ctx),
+                    // It was cancelled a moment ago.
+                    Err(StoreError::Stale | StoreError::NotFound) => {
+                        scheduler.advance(Input::Dropped(id), ctx);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, scheduled_call = %id, "a call can't be claimed");
+                        let until = clock::now().utc + NO_ROOM;
+                        scheduler.advance(Input::Deferred { id, until }, ctx);
+                    }
+                }),
+        );
+    }
+
+    fn start(&mut self, call: CallId, claimed: ScheduledCall, ctx: &mut Context<Self>) {
+        let (id, account) = (claimed.id, claimed.account);
+        let state = State::Dialling;
+        self.in_progress.insert(
+            call,
+            InProgress {
+                scheduled_call: id,
+                account,
+                state,
+            },
+        );
+        self.tell(id, account, state, Some(call), None);
+        let sent = self.asked.start.send(StartScheduled {
+            scheduled_call: id,
+            account,
+            booking: claimed.booking,
+            call,
+            progress: self.asked.progress.clone(),
+        });
+        ctx.spawn(sent.into_actor(self).map(move |answer, scheduler, ctx| {
+            let refused = match answer {
+                Ok(Ok(())) => return,
+                Ok(Err(refused)) => refused,
+                Err(error) => NotStarted {
+                    cause: Cause::TemporaryFailure,
+                    why: error.to_string(),
+                },
+            };
+            let why = refused.why;
+            tracing::info!(scheduled_call = %id, why, "a scheduled call was not dialled");
+            scheduler.step(
+                call,
+                Fact::Ended {
+                    cause: refused.cause,
+                    sip_status: None,
+                },
+                ctx,
+            );
+        }));
+    }
+
+    fn expire(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
+        let store = self.store.clone();
+        let write = async move {
+            let update = ScheduledUpdate {
+                id,
+                fact: Fact::Expired,
+                at: clock::now().utc,
+            };
+            store
+                .note_scheduled_call(&AccountScope::platform(), update)
+                .await
+        };
+        ctx.spawn(
+            write
+                .into_actor(self)
+                .map(move |written, scheduler, _| match written {
+                    Ok(call) => scheduler.tell(id, call.account, State::Expired, None, None),
+                    Err(error) => {
+                        tracing::warn!(%error, scheduled_call = %id, "it has not expired")
+                    }
+                }),
+        );
+    }
+
+    /// A fact of a call that was started: kept, and told.
+    fn step(&mut self, call: CallId, fact: Fact, ctx: &mut Context<Self>) {
+        let Some(going) = self.in_progress.get_mut(&call) else {
+            return;
+        };
+        let Some(state) = going.state.after(&fact) else {
+            return;
+        };
+        going.state = state;
+        let (id, account) = (going.scheduled_call, going.account);
+        let cause = match fact {
+            Fact::Ended { cause, .. } => Some(cause),
+            Fact::Cut => Some(Cause::TemporaryFailure),
+            _ => None,
+        };
+        self.keep(id, fact);
+        self.tell(id, account, state, Some(call), cause);
+        if state.is_final() {
+            self.in_progress.remove(&call);
+            self.advance(Input::Over(id), ctx);
+        }
+    }
+
+    fn keep(&self, id: ScheduledCallId, fact: Fact) {
+        // A writer that takes no more has said so in the log.
+        let _ = self.writer.scheduled(ScheduledUpdate {
+            id,
+            fact,
+            at: clock::now().utc,
+        });
+    }
+
+    fn tell(
+        &self,
+        id: ScheduledCallId,
+        account: AccountId,
+        state: State,
+        call: Option<CallId>,
+        cause: Option<Cause>,
+    ) {
+        let data = serde_json::json!({
+            "scheduled_call": id,
+            "state": state,
+            "call": call,
+            "cause": cause,
+        });
+        log::tell(
+            &self.writer,
+            log::SCHEDULED_CALL_UPDATED,
+            account,
+            data,
+            clock::now().utc,
+        );
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(10_000);
+        self.restore(ctx);
+    }
+}
+
+impl Handler<WakeScheduler> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, wake: WakeScheduler, ctx: &mut Self::Context) {
+        self.woken(wake, ctx);
+    }
+}
+
+impl Handler<Progress> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, progress: Progress, ctx: &mut Self::Context) {
+        let fact = match progress.stage {
+            Stage::Ringing => Fact::Rang,
+            Stage::Answered => Fact::Answered,
+            Stage::Cut => Fact::Cut,
+            Stage::Ended {
+                cause, sip_status, ..
+            } => Fact::Ended { cause, sip_status },
+        };
+        self.step(progress.call, fact, ctx);
+    }
+}
+
+impl Handler<Drain> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.draining = true;
+    }
+}
+
+impl Handler<ProvokePanic> for Scheduler {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "that is what the message asks for")]
+    fn handle(&mut self, _: ProvokePanic, _: &mut Self::Context) {
+        panic!("provoked");
+    }
+}

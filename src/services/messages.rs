@@ -1,0 +1,162 @@
+//! What it takes to run an instance of a service.
+
+use actix::Message;
+use serde::Deserialize;
+use strowger_domain::account::{AccountPath, Permissions};
+use strowger_domain::application::{Method, Page, Settings};
+use strowger_domain::call::Origin;
+use strowger_domain::ids::{CallId, InstanceId};
+
+use crate::accounts::messages::{StartRefused, StartService};
+use crate::accounts::platform::Means;
+use crate::calls::ticket::CallTicket;
+use crate::calls::tools::Tools;
+use crate::events::http_client::HttpClient;
+use crate::net::clock;
+use crate::store::services::{Instance as Row, InstanceState};
+use crate::store::{AccountScope, Store};
+
+/// Start this instance.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RunInstance(pub Box<Run>);
+
+/// Everything that an instance begins with.
+pub struct Run {
+    /// Its name.
+    pub id: InstanceId,
+    /// Its call.
+    pub call: CallId,
+    /// What was asked.
+    pub wanted: StartService,
+    /// The account and its ancestors.
+    pub path: AccountPath,
+    /// What the account may do.
+    pub permissions: Permissions,
+    /// Its share of the limits.
+    pub ticket: CallTicket,
+    /// Its pages and strings; `None` before it is prepared.
+    pub settings: Option<Settings>,
+    /// What its call needs.
+    pub tools: Tools,
+    /// Who asks for pages.
+    pub http: HttpClient,
+    /// Where its progress is kept.
+    pub store: Store,
+}
+
+#[derive(Deserialize)]
+struct Rest {
+    first_page: Address,
+    #[serde(default)]
+    final_page: Option<Address>,
+    #[serde(default)]
+    error_page: Option<Address>,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    address: String,
+    #[serde(default)]
+    method: Method,
+}
+
+impl Address {
+    fn page(self) -> Result<Page, StartRefused> {
+        Page::new(&self.address, self.method).map_err(|error| {
+            tracing::warn!(%error, "a stored page can't be used");
+            StartRefused::NoService
+        })
+    }
+}
+
+impl RunInstance {
+    /// An instance whose service is still to be read.
+    pub fn new(
+        wanted: StartService,
+        path: AccountPath,
+        permissions: Permissions,
+        ticket: CallTicket,
+        means: &Means,
+    ) -> Self {
+        Self(Box::new(Run {
+            id: InstanceId::from_uuid(uuid::Uuid::now_v7()),
+            call: CallId::from_uuid(uuid::Uuid::now_v7()),
+            wanted,
+            path,
+            permissions,
+            ticket,
+            settings: None,
+            tools: means.tools.clone(),
+            http: means.http.clone(),
+            store: means.store.clone(),
+        }))
+    }
+
+    /// Its name.
+    pub fn id(&self) -> InstanceId {
+        self.0.id
+    }
+
+    /// Reads the service and keeps the instance's row, before anything is dialled.
+    pub async fn prepare(mut self, store: &Store) -> Result<Self, StartRefused> {
+        let run = &mut *self.0;
+        let refused = |error: &dyn std::error::Error| {
+            tracing::error!(%error, "an outbound service can't be started");
+            StartRefused::NoService
+        };
+        let scope = store
+            .scope_of(run.path.account())
+            .await
+            .map_err(|e| refused(&e))?;
+        let service = store
+            .outbound_service_by_id(&scope, run.wanted.service)
+            .await
+            .map_err(|error| refused(&error))?;
+        let rest: Rest = serde_json::from_value(service.rest).map_err(|error| refused(&error))?;
+        let now = clock::now().utc;
+        let from = run.wanted.from.clone().unwrap_or_default();
+        let row = Row {
+            id: run.id,
+            account: run.path.account(),
+            service: run.wanted.service,
+            called: run.wanted.to.clone(),
+            calling: from.clone(),
+            token: run.wanted.token.clone().unwrap_or_default(),
+            outbound_parameters: run.wanted.outbound_parameters.clone().unwrap_or_default(),
+            state: InstanceState::Starting,
+            call: Some(run.call),
+            cause: None,
+            sip_status: None,
+            failure: None,
+            created_at: now,
+            updated_at: now,
+            ended_at: None,
+        };
+        store
+            .create_instance(&scope, row)
+            .await
+            .map_err(|error| refused(&error))?;
+        run.settings = Some(Settings {
+            instance: run.id,
+            call: run.call,
+            origin: Origin::OutboundService,
+            call_from: from,
+            call_to: run.wanted.to.clone(),
+            first_page: rest.first_page.page()?,
+            final_page: rest.final_page.map(Address::page).transpose()?,
+            error_page: rest.error_page.map(Address::page).transpose()?,
+            application_parameters: service.application_parameters,
+            outbound_parameters: run.wanted.outbound_parameters.clone(),
+            token: run.wanted.token.clone(),
+            voice: String::new(),
+            log_filename: format!("{}.log", run.id),
+        });
+        Ok(self)
+    }
+}
+
+/// The scope in which an instance's row is written.
+pub(super) async fn scope(store: &Store, path: &AccountPath) -> Option<AccountScope> {
+    store.scope_of(path.account()).await.ok()
+}
