@@ -53,23 +53,20 @@ impl NameAddr {
         if split(text, ',').is_none() {
             return Err(AddressError::Unbalanced);
         }
-        let (display, uri, rest) = match open_bracket(text) {
-            Some(open) => {
-                let display = text.get(..open).unwrap_or_default();
-                let inner = text.get(open + 1..).unwrap_or_default();
-                let (uri, rest) = inner.split_once('>').ok_or(AddressError::Unbalanced)?;
-                (read_display(display)?, uri, rest)
+        let (display, uri, rest) = if let Some(open) = open_bracket(text) {
+            let display = text.get(..open).unwrap_or_default();
+            let inner = text.get(open + 1..).unwrap_or_default();
+            let (uri, rest) = inner.split_once('>').ok_or(AddressError::Unbalanced)?;
+            (read_display(display)?, uri, rest)
+        } else {
+            // Without brackets all parameters are the header's, and the URI may hold neither
+            // comma nor question mark (RFC 3261 §20.10).
+            let end = text.find(';').unwrap_or(text.len());
+            let uri = trim(text.get(..end).unwrap_or_default());
+            if uri.contains([',', '?']) {
+                return Err(AddressError::Uri(UriError::Character));
             }
-            None => {
-                // Without brackets all parameters are the header's, and the URI may hold neither
-                // comma nor question mark (RFC 3261 §20.10).
-                let end = text.find(';').unwrap_or(text.len());
-                let uri = trim(text.get(..end).unwrap_or_default());
-                if uri.contains([',', '?']) {
-                    return Err(AddressError::Uri(UriError::Character));
-                }
-                (None, uri, text.get(end..).unwrap_or_default())
-            }
+            (None, uri, text.get(end..).unwrap_or_default())
         };
         Ok(Self {
             raw: text.to_owned(),

@@ -4,16 +4,16 @@
 //! `auth` is the only quality of protection; without one (RFC 2069) a nonce is good for one request.
 
 mod nonce;
+mod secret;
 
 use std::fmt;
 
-use md5::Md5;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::grammar::{breaks_line, is_token, quote, split, trim, unquote};
 
 pub use nonce::Nonces;
+pub use secret::{Algorithm, Ha1};
 
 /// Why a challenge or credentials are of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -39,89 +39,6 @@ pub enum DigestError {
     /// The nonce is too old, not ours, or its count was used before: challenge again with `stale`.
     #[error("nonce is stale")]
     Stale,
-}
-
-/// A hash function for digests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Algorithm {
-    /// RFC 7616 keeps it for old phones.
-    Md5,
-    /// RFC 8760.
-    Sha256,
-}
-
-impl Algorithm {
-    /// The name in the `algorithm` parameter.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Md5 => "MD5",
-            Self::Sha256 => "SHA-256",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Md5, Self::Sha256]
-            .into_iter()
-            .find(|known| known.name().eq_ignore_ascii_case(name))
-    }
-
-    /// The hash of the parts joined by colons, in hexadecimal.
-    fn hash(self, parts: &[&str]) -> String {
-        let text = parts.join(":");
-        match self {
-            Self::Md5 => hex(&Md5::digest(text)),
-            Self::Sha256 => hex(&Sha256::digest(text)),
-        }
-    }
-}
-
-/// The secret of a user in one realm: what may be stored instead of the password
-/// (RFC 7616 §3.4.2, `H(A1)`). It is as good as the password in that realm.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ha1 {
-    algorithm: Algorithm,
-    hex: String,
-}
-
-impl Ha1 {
-    /// Makes it from a password.
-    pub fn new(algorithm: Algorithm, username: &str, realm: &str, password: &str) -> Self {
-        Self {
-            algorithm,
-            hex: algorithm.hash(&[username, realm, password]),
-        }
-    }
-
-    /// Takes a stored one, in hexadecimal. None when it is not of the algorithm's length.
-    pub fn from_hex(algorithm: Algorithm, text: &str) -> Option<Self> {
-        let length = match algorithm {
-            Algorithm::Md5 => 32,
-            Algorithm::Sha256 => 64,
-        };
-        let is_hex = text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hex.then(|| Self {
-            algorithm,
-            hex: text.to_ascii_lowercase(),
-        })
-    }
-
-    /// The algorithm that it is for.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// For storing.
-    pub fn as_hex(&self) -> &str {
-        &self.hex
-    }
-}
-
-impl fmt::Debug for Ha1 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ha1")
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What WWW-Authenticate and Proxy-Authenticate hold.
@@ -369,7 +286,7 @@ impl Credentials {
     /// [`DigestError::Algorithm`] when the secret is for another one, [`DigestError::Wrong`] when
     /// the response is not what it gives.
     pub fn verify(&self, ha1: &Ha1, method: &str) -> Result<(), DigestError> {
-        if ha1.algorithm != self.algorithm {
+        if ha1.algorithm() != self.algorithm {
             return Err(DigestError::Algorithm);
         }
         let expected = self.expected_response(ha1, method);
@@ -386,14 +303,14 @@ impl Credentials {
         let ha2 = self.algorithm.hash(&[method, &self.uri]);
         match &self.qop {
             Some(qop) => self.algorithm.hash(&[
-                &ha1.hex,
+                ha1.as_hex(),
                 &self.nonce,
                 &qop.count_text,
                 &qop.cnonce,
                 "auth",
                 &ha2,
             ]),
-            None => self.algorithm.hash(&[&ha1.hex, &self.nonce, &ha2]),
+            None => self.algorithm.hash(&[ha1.as_hex(), &self.nonce, &ha2]),
         }
     }
 }
@@ -481,10 +398,6 @@ impl Params {
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let difference = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
     one.len() == other.len() && std::hint::black_box(difference) == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

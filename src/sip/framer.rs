@@ -53,21 +53,20 @@ impl Framer {
         if self.broken {
             return None;
         }
-        let length = match self.expected {
-            Some(length) => length,
-            None => {
-                if let Some(ping) = self.skip_line_ends() {
-                    return Some(ping);
-                }
-                let Some(end) = head::end_of_head(&self.buffer, self.searched) else {
-                    // The last two bytes may be the start of the empty line.
-                    self.searched = self.buffer.len().saturating_sub(2);
-                    return (self.buffer.len() > MAX_HEAD).then(|| self.last(self.buffer.len()));
-                };
-                match length_of_message(self.buffer.get(..end).unwrap_or_default()) {
-                    Some(length) => length,
-                    None => return Some(self.last(end)),
-                }
+        let length = if let Some(length) = self.expected {
+            length
+        } else {
+            if let Some(ping) = self.skip_line_ends() {
+                return Some(ping);
+            }
+            let Some(end) = head::end_of_head(&self.buffer, self.searched) else {
+                // The last two bytes may be the start of the empty line.
+                self.searched = self.buffer.len().saturating_sub(2);
+                return (self.buffer.len() > MAX_HEAD).then(|| self.last(self.buffer.len()));
+            };
+            match length_of_message(self.buffer.get(..end).unwrap_or_default()) {
+                Some(length) => length,
+                None => return Some(self.last(end)),
             }
         };
         if self.buffer.len() < length {

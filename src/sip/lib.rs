@@ -19,5 +19,6 @@ pub mod params;
 pub mod reader;
 mod requests;
 mod transaction;
+mod unreadable;
 pub mod uri;
 pub mod via;

@@ -1,6 +1,6 @@
 //! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966), printed as they came.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv6Addr};
 
 use thiserror::Error;
@@ -207,8 +207,8 @@ impl Uri {
         check_escapes(rest)?;
         // Neither parameters nor headers may hold an unescaped `@`, but a user may hold `;` and
         // `?`: so the first `@` ends the user, whatever stands before it.
-        let (host_part, mut at) = match rest.split_once('@') {
-            Some((userinfo, host_part)) => {
+        let (target, mut at) = match rest.split_once('@') {
+            Some((userinfo, target)) => {
                 let user = userinfo.split(':').next().unwrap_or_default();
                 if user.is_empty() {
                     return Err(UriError::User);
@@ -223,25 +223,25 @@ impl Uri {
                         end: at + userinfo.len(),
                     });
                 }
-                (host_part, at + userinfo.len() + 1)
+                (target, at + userinfo.len() + 1)
             }
             None => (rest, at),
         };
-        let (before_headers, headers) = match host_part.split_once('?') {
+        let (before, headers) = match target.split_once('?') {
             Some((before, headers)) => (before, Some(headers)),
-            None => (host_part, None),
+            None => (target, None),
         };
-        let (host_port, params) = match before_headers.split_once(';') {
-            Some((host_port, params)) => (host_port, Some(params)),
-            None => (before_headers, None),
+        let (sent_to, params) = match before.split_once(';') {
+            Some((sent_to, params)) => (sent_to, Some(params)),
+            None => (before, None),
         };
-        let (host, port) = split_host(host_port).ok_or(UriError::Host)?;
+        let (host, port) = split_host(sent_to).ok_or(UriError::Host)?;
         self.host = Span {
             start: at,
             end: at + host.len(),
         };
         self.port = port.map(read_port).transpose()?;
-        at += host_port.len();
+        at += sent_to.len();
         if let Some(params) = params {
             self.params = Span {
                 start: at + 1,
@@ -399,7 +399,8 @@ fn escape_user(user: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            // Writing to a String can't fail.
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped

@@ -1,6 +1,6 @@
-//! The Via header field (RFC 3261 §20.42, RFC 3581) and the CSeq header field (§20.16).
+//! The Via header field (RFC 3261 §20.42, RFC 3581) and the `CSeq` header field (§20.16).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::grammar::{is_token, split, trim};
@@ -67,9 +67,11 @@ impl Via {
 
     /// The same Via, noted by the server that received it: `received` and `rport` say where the
     /// request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
+    #[must_use]
     pub fn stamped(&self, source: SocketAddr) -> Self {
         let wants_rport = self.wants_rport();
         let source_ip = source.ip().to_canonical();
+        // Writing to a String can't fail.
         let mut text = String::new();
         for (name, value) in self.params.iter() {
             if !name.eq_ignore_ascii_case("received") && !name.eq_ignore_ascii_case("rport") {
@@ -82,10 +84,10 @@ impl Via {
             }
         }
         if wants_rport || self.host_ip() != Some(source_ip) {
-            text.push_str(&format!(";received={source_ip}"));
+            let _ = write!(text, ";received={source_ip}");
         }
         if wants_rport {
-            text.push_str(&format!(";rport={}", source.port()));
+            let _ = write!(text, ";rport={}", source.port());
         }
         let params = Params::read(&text).unwrap_or_default();
         Self::assemble(&self.transport, &self.host, self.port, params)
@@ -190,16 +192,15 @@ fn read_hop(text: &str) -> Option<(&str, &str, Option<u16>, &str)> {
     }
     let end = rest.find(';').unwrap_or(rest.len());
     let (sent_by, params) = (trim(rest.get(..end)?), rest.get(end..)?);
-    let (host, port) = match split_host(sent_by) {
-        Some(split) => split,
+    let (host, port) = if let Some(split) = split_host(sent_by) {
+        split
+    } else {
         // White space may stand around the colon (RFC 3261 §25.1: COLON).
-        None => {
-            let (host, port) = sent_by.rsplit_once(':')?;
-            let (host, None) = split_host(trim(host))? else {
-                return None;
-            };
-            (host, Some(port))
-        }
+        let (host, port) = sent_by.rsplit_once(':')?;
+        let (host, None) = split_host(trim(host))? else {
+            return None;
+        };
+        (host, Some(port))
     };
     let port = match port {
         Some(port) => Some(read_port(trim(port)).ok()?),

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use sha2::{Digest as _, Sha256};
 
-use super::{Credentials, DigestError, Ha1, hex, is_same};
+use super::secret::hex;
+use super::{Credentials, DigestError, Ha1, is_same};
 
 /// How far back a nonce count may come: requests overtake each other. The bits of a window.
 const WINDOW: u32 = 64;
@@ -120,24 +121,22 @@ impl Nonces {
         });
         // RFC 2069 has no count: without it, every use counts as the same one.
         let count = credentials.count().unwrap_or(0);
-        match self.used.get_mut(&name) {
-            Some(window) => window.take(count).then_some(()).ok_or(DigestError::Stale),
-            None => {
-                self.used.insert(
-                    name,
-                    Window {
-                        highest: count,
-                        seen: 1,
-                    },
-                );
-                while self.used.len() > self.capacity {
-                    if let Some((forgotten, _)) = self.used.pop_first() {
-                        self.floor = forgotten.made.saturating_add(1);
-                    }
-                }
-                Ok(())
+        if let Some(window) = self.used.get_mut(&name) {
+            return window.take(count).then_some(()).ok_or(DigestError::Stale);
+        }
+        self.used.insert(
+            name,
+            Window {
+                highest: count,
+                seen: 1,
+            },
+        );
+        while self.used.len() > self.capacity {
+            if let Some((forgotten, _)) = self.used.pop_first() {
+                self.floor = forgotten.made.saturating_add(1);
             }
         }
+        Ok(())
     }
 
     /// How many used nonces are remembered.

@@ -14,7 +14,7 @@ fn start() -> Instant {
     Instant::now()
 }
 
-const LIFETIME: Duration = Duration::from_secs(300);
+const LIFETIME: Duration = Duration::from_mins(5);
 
 fn nonces(capacity: usize, now: Instant) -> (Nonces, StdRng) {
     let mut rng = StdRng::seed_from_u64(7);

@@ -155,6 +155,55 @@ fn a_body_that_nobody_takes_is_not_sent() {
     );
 }
 
+/// rsip reads plain messages rightly: it must find in ours what we put there, and so must we in
+/// its own.
+#[test]
+fn another_reader_finds_the_same_in_what_we_build() {
+    use rsip::message::HeadersExt;
+
+    let built = RequestBuilder::new(Method::Invite, uri("sip:b@example.com"))
+        .via(&Via::new("UDP", "192.0.2.1:5060", "z9hG4bK1").expect("made"))
+        .max_forwards(70)
+        .from(&address("\"A\" <sip:a@example.com>;tag=1"))
+        .to(&address("<sip:b@example.com>"))
+        .call_id("c1@example.com")
+        .cseq(7)
+        .header("Subject", "lunch")
+        .body("text/plain", Bytes::from_static(b"hello"))
+        .build()
+        .expect("printable");
+    let theirs = rsip::SipMessage::try_from(built.as_ref()).expect("rsip reads it");
+    let printed = rsip::Request::try_from(theirs.clone())
+        .expect("request")
+        .to_string();
+    let (ours, again) = (read(&built).expect("readable"), read(printed.as_bytes()));
+    let again = again.expect("readable");
+    assert_eq!(
+        theirs.call_id_header().expect("is there").value(),
+        ours.call_id()
+    );
+    assert_eq!(
+        theirs.cseq_header().expect("is there").value(),
+        ours.cseq().to_string()
+    );
+    assert_eq!(
+        theirs.from_header().expect("is there").value(),
+        ours.from().as_str()
+    );
+    assert_eq!(
+        theirs.to_header().expect("is there").value(),
+        ours.to().as_str()
+    );
+    assert_eq!(
+        theirs.via_header().expect("is there").value(),
+        ours.via().as_str()
+    );
+    assert_eq!(theirs.body().as_slice(), ours.body().as_ref());
+    assert_eq!(again.request_uri(), ours.request_uri());
+    assert_eq!(again.from(), ours.from());
+    assert_eq!(again.body(), ours.body());
+}
+
 proptest! {
     #[test]
     fn what_is_built_is_read_back(

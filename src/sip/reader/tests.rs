@@ -279,7 +279,7 @@ fn bytes_that_are_not_text_go_back_as_they_came() {
         .position(|three| three == b"\"A\"")
         .expect("is there")
         + 1;
-    bytes.splice(at..at + 1, [0xC4, 0x22_u8.wrapping_add(0x20), 0xFC]);
+    bytes.splice(at..=at, [0xC4, b'B', 0xFC]);
     let message = good(&bytes);
     assert_eq!(message.from().display(), Some("\u{fffd}B\u{fffd}"));
     let answer = ResponseBuilder::new(&message, 486)
