@@ -66,7 +66,7 @@ codes! {
     RangeNotSatisfiable  | "range_not_satisfiable"  | 416 | "The range lies outside of the file."
     Invalid              | "invalid"                | 422 | "The input has faults."
     KeyReused            | "idempotency_key_reused" | 422 | "The Idempotency-Key belongs to another request."
-    PreconditionRequired | "precondition_required"  | 428 | "Send If-Match with the ETag that you have read."
+    PreconditionRequired | "precondition_required"  | 428 | "Send `If-Match` with the `ETag` that you have read."
     TooManyRequests      | "too_many_requests"      | 429 | "Too many requests: wait as long as Retry-After says."
     Internal             | "internal"               | 500 | "Something failed here. The request's id leads to the reason."
     Unavailable          | "unavailable"            | 503 | "This cannot be done now. Try again a little later."
@@ -258,12 +258,7 @@ impl Faults {
     }
 
     /// Checks that a number lies within its range.
-    pub fn range<T: PartialOrd + std::fmt::Display>(
-        &mut self,
-        pointer: &str,
-        value: T,
-        (least, most): (T, T),
-    ) {
+    pub fn range(&mut self, pointer: &str, value: u32, (least, most): (u32, u32)) {
         if value < least || value > most {
             self.add(pointer, "out_of_range", format!("choose {least} to {most}"));
         }

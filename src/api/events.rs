@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, ContentEncoding};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
@@ -76,6 +76,8 @@ pub async fn stream_events(
     };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
+        // A compressor would hold events back until it has enough of them.
+        .insert_header(ContentEncoding::Identity)
         .insert_header(("x-accel-buffering", "no"))
         .content_type("text/event-stream")
         .streaming(stream::unfold(reader, |mut reader| async move {

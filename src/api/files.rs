@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::io::SeekFrom;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use actix_web::body::SizedStream;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, ContentEncoding, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream;
@@ -194,14 +195,14 @@ pub async fn answer(
         .and_then(|text| ask(text, size))
     {
         None => 0..size,
-        Some(Some(part)) => {
+        Some(part) if !part.is_empty() => {
             let told = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
             answer
                 .status(StatusCode::PARTIAL_CONTENT)
                 .insert_header((header::CONTENT_RANGE, told));
             part
         }
-        Some(None) => {
+        Some(_outside) => {
             let told = HeaderValue::from_str(&format!("bytes */{size}"));
             let told = told.unwrap_or_else(|_error| HeaderValue::from_static("bytes */0"));
             return Err(
@@ -213,6 +214,8 @@ pub async fn answer(
     let length = part.end - part.start;
     answer
         .insert_header((header::ACCEPT_RANGES, "bytes"))
+        // Ranges are of the file's own bytes.
+        .insert_header(ContentEncoding::Identity)
         .insert_header((header::CACHE_CONTROL, "private, max-age=3600"))
         .insert_header((
             header::CONTENT_DISPOSITION,
@@ -225,8 +228,9 @@ pub async fn answer(
     )))
 }
 
-/// The range that is asked for: `None`: not one that we answer in parts; `Some(None)`: outside.
-fn ask(text: &str, size: u64) -> Option<Option<std::ops::Range<u64>>> {
+/// The range that is asked for; `None`: not one that we answer in parts. One that lies outside of
+/// the file is empty.
+fn ask(text: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
     let range = match (first.trim(), last.trim()) {
         ("", last) => size.saturating_sub(last.parse().ok()?)..size,
@@ -239,7 +243,7 @@ fn ask(text: &str, size: u64) -> Option<Option<std::ops::Range<u64>>> {
             first..last.saturating_add(1).min(size)
         }
     };
-    Some((range.start < range.end).then_some(range))
+    Some(range)
 }
 
 fn chunks(file: Take<File>) -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> {
@@ -258,12 +262,12 @@ mod tests {
     #[test]
     fn a_range_is_read_as_the_rfc_says() {
         for (text, wanted) in [
-            ("bytes=0-9", Some(Some(0..10))),
-            ("bytes=90-", Some(Some(90..100))),
-            ("bytes=-10", Some(Some(90..100))),
-            ("bytes=-1000", Some(Some(0..100))),
-            ("bytes=50-1000", Some(Some(50..100))),
-            ("bytes=100-", Some(None)),
+            ("bytes=0-9", Some(0..10)),
+            ("bytes=90-", Some(90..100)),
+            ("bytes=-10", Some(90..100)),
+            ("bytes=-1000", Some(0..100)),
+            ("bytes=50-1000", Some(50..100)),
+            ("bytes=100-", Some(100..100)),
             ("bytes=9-5", None),
             ("bytes=0-1,4-5", None),
             ("lines=1-2", None),

@@ -134,13 +134,17 @@ pub async fn start(
             to.check(&starter.permissions),
         );
     }
-    let from = match &input.from {
-        Some(from) => presented(&mut faults, &api, &starter, from).await?,
-        None => {
-            let sip = matches!(to, Some(Destination::Sip(_)) | None);
-            faults.check(sip, "/from", "missing", "name the number that is presented");
-            None
-        }
+    let from = if let Some(from) = &input.from {
+        presented(&mut faults, &api, &starter, from).await?
+    } else {
+        let is_sip = matches!(to, Some(Destination::Sip(_)) | None);
+        faults.check(
+            is_sip,
+            "/from",
+            "missing",
+            "name the number that is presented",
+        );
+        None
     };
     faults.text("/token", input.token.as_deref().unwrap_or(""), 0, 4096);
     let parameters = input.outbound_parameters.as_deref().unwrap_or("");

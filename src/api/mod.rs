@@ -78,7 +78,7 @@ impl Default for Settings {
 
 /// Wrong passwords of one pair of address and name: so many at once, and then one in each part of
 /// this time.
-const WRONG_PASSWORDS: (u32, Duration) = (10, Duration::from_secs(300));
+const WRONG_PASSWORDS: (u32, Duration) = (10, Duration::from_mins(5));
 
 /// Everything that the handlers need, shared by all of them.
 pub struct Api {

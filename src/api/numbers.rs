@@ -139,40 +139,37 @@ pub async fn create(
         Some(held) if held.call_plan.is_some() || !is_above(&api, &tenant, held).await? => {
             faults.add("/number", "in_use", "the number is in use");
         }
-        Some(_) => {}
         None if number.is_some() && !makes_numbers => {
             faults.add("/number", "not_in_pool", "the number is not in your pool");
         }
-        None => {}
+        Some(_) | None => {}
     }
     faults.finish()?;
     let number = number.ok_or(Code::Internal)?;
     let status = input.status.unwrap_or(NumberStatus::Active);
-    let number = match held {
-        Some(held) => {
-            let change = NumberChange {
-                status: Some(status),
-                description: Some(input.description),
-                call_plan: Some(input.call_plan),
-                account: Some(tenant.id()),
-            };
-            api.store
-                .update_number(&tenant.caller.scope, held.id, change, now())
-                .await?
-        }
-        None => {
-            let number = Number {
-                id: NumberId::from_uuid(Uuid::now_v7()),
-                account: tenant.id(),
-                class: number.class(),
-                number,
-                status,
-                description: input.description,
-                call_plan: input.call_plan,
-                created_at: now(),
-            };
-            api.store.create_number(&tenant.scope, number).await?
-        }
+    let number = if let Some(held) = held {
+        let change = NumberChange {
+            status: Some(status),
+            description: Some(input.description),
+            call_plan: Some(input.call_plan),
+            account: Some(tenant.id()),
+        };
+        let scope = &tenant.caller.scope;
+        api.store
+            .update_number(scope, held.id, change, now())
+            .await?
+    } else {
+        let number = Number {
+            id: NumberId::from_uuid(Uuid::now_v7()),
+            account: tenant.id(),
+            class: number.class(),
+            number,
+            status,
+            description: input.description,
+            call_plan: input.call_plan,
+            created_at: now(),
+        };
+        api.store.create_number(&tenant.scope, number).await?
     };
     api.platform
         .directory_changed(number.account, Changed::Numbers);

@@ -66,17 +66,18 @@ impl Modify for Common {
         components.add_security_scheme("token", SecurityScheme::Http(token));
         let service = Http::builder().scheme(HttpAuthScheme::Basic).build();
         components.add_security_scheme("service", SecurityScheme::Http(service));
-        let events: String = CATALOGUE
+        let events: Vec<String> = CATALOGUE
             .iter()
-            .map(|(kind, text)| format!("- `{kind}`: {text}\n"))
+            .map(|(kind, text)| format!("- `{kind}`: {text}"))
             .collect();
-        let codes: String = Code::ALL
+        let codes: Vec<String> = Code::ALL
             .iter()
-            .map(|code| format!("- `{}` ({}): {}\n", code.name(), code.status(), code.text()))
+            .map(|code| format!("- `{}` ({}): {}", code.name(), code.status(), code.text()))
             .collect();
+        let (events, codes) = (events.join("\n"), codes.join("\n"));
         let intro = document.info.description.take().unwrap_or_default();
         document.info.description = Some(format!(
-            "{intro}\n\n## Problems\n{codes}\n## Events\n{events}"
+            "{intro}\n\n## Problems\n{codes}\n\n## Events\n{events}"
         ));
         for (path, item) in &mut document.paths.paths {
             let names: Vec<String> = segments(path).map(ToOwned::to_owned).collect();

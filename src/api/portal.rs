@@ -3,6 +3,8 @@
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_embed::RustEmbed;
 
 use super::error::{Code, Problem};
@@ -48,13 +50,7 @@ pub async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> {
             None => return Ok(not_built()),
         },
     };
-    let tag: String = file
-        .metadata
-        .sha256_hash()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let tag = URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash());
     let tag = format!("\"{tag}\"");
     // Vite puts the hash of a file's content into the names under assets/.
     let caching = if name.starts_with("assets/") {

@@ -93,7 +93,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Problem> {
     tenant.may_change()?;
     let work = order(api.clone(), tenant.clone(), input.clone());
-    idempotency::once(&request, &tenant, &api, &input, work).await
+    Box::pin(idempotency::once(&request, &tenant, &api, &input, work)).await
 }
 
 /// Reads a scheduled call: how far it is.

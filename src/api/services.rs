@@ -239,7 +239,7 @@ pub async fn remove(
         Ok(service) => {
             api.store
                 .delete_outbound_service(&tenant.scope, service.id)
-                .await?
+                .await?;
         }
         Err(StoreError::NotFound) => {}
         Err(error) => return Err(error.into()),

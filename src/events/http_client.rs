@@ -190,7 +190,7 @@ impl HttpClient {
                 value.parse().map_err(|_error| HttpError::BadHeader)?;
             builder = builder.header(name, value);
         }
-        let mut response = builder.send().await.map_err(|error| failure(error))?;
+        let mut response = builder.send().await.map_err(failure)?;
         let text = |name: header::HeaderName| {
             response
                 .headers()

@@ -31,8 +31,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     // Only 2000::/3 is global unicast; what embeds an IPv4 address is judged by that address.
     match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded(high, low)),
-        [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            is_public_v4(embedded(high, low))
+        }
         [0x2001, second, ..] if second < 0x200 => false, // Teredo and other assignments
         [0x2001, 0xdb8, ..] => false,                    // documentation
         [0x3fff, second, ..] if second < 0x1000 => false, // documentation, RFC 9637

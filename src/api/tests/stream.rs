@@ -27,6 +27,7 @@ async fn told(bench: &Bench, token: &str, last: Option<&str>, many: usize) -> Ve
         token,
         "/v1/accounts/me/events?types=scheduled_call.*",
     );
+    request = request.header("accept-encoding", "gzip");
     if let Some(last) = last {
         request = request.header("last-event-id", last);
     }
