@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use anyhow::{Context as _, bail};
+use strowger_domain::call::Origin;
+use strowger_domain::cdr::{Opening, Timeline};
 use strowger_domain::e164::NumberClass;
-use strowger_domain::ids::EventId;
+use strowger_domain::ids::{AccountId, CallId, EventId};
 use strowger_domain::route::RoutingTable;
+use strowger_domain::schedule::ScheduledCall;
 use tokio::sync::{oneshot, watch};
 
 use crate::accounts::account::Nursery;
@@ -34,7 +37,7 @@ use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
 use crate::sound::speech::Speech;
 use crate::store::writer::WriterSettings;
-use crate::store::{AccountScope, Store, Writer};
+use crate::store::{AccountScope, Store, StoreError, Writer};
 use crate::telemetry;
 
 /// The running platform.
@@ -70,7 +73,7 @@ impl App {
         let metrics = telemetry::start_metrics();
         let store = open_store(config).await?;
         let writer = Writer::start(store.clone(), WriterSettings::default());
-        recover(&store).await?;
+        recover(&store, &writer).await?;
 
         let classes = classes(config)?;
         let policy = policy(config);
@@ -137,12 +140,7 @@ impl App {
             .await
             .context("the platform")?;
 
-        let scheduler = SchedulerKeeper::start_scheduler(
-            store.clone(),
-            writer.clone(),
-            root.clone().recipient(),
-            root.clone().recipient(),
-        );
+        let scheduler = SchedulerKeeper::start_scheduler(store.clone(), writer.clone(), &root);
         let listener = std::net::TcpListener::bind(config.http)
             .with_context(|| format!("HTTP can't be served on {}", config.http))?;
         let http_address = listener.local_addr()?;
@@ -239,13 +237,26 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
 }
 
 /// Closes what the end of the last process cut: one record for each call, no call dialled twice.
-async fn recover(store: &Store) -> anyhow::Result<()> {
+async fn recover(store: &Store, writer: &Writer) -> anyhow::Result<()> {
     let (scope, now) = (AccountScope::platform(), clock::now().utc);
     let scheduled = store.close_interrupted(&scope, now).await?;
     let calls = store
         .close_cut(&scope, now, || EventId::from_uuid(uuid::Uuid::now_v7()))
         .await?;
     let instances = store.close_cut_instances(&scope, now).await?;
+    for cut in &scheduled {
+        // Cut between its claim and the first writing of its call: it was perhaps dialled.
+        let Some(call) = cut.call else { continue };
+        if let Err(StoreError::NotFound) = store.call(&scope, call).await {
+            let owner = store
+                .number_by_e164(&scope, &cut.booking.service_number)
+                .await;
+            let account = owner.map_or(cut.account, |number| number.account);
+            let record = Timeline::new(opening(cut, call, account), cut.updated_at);
+            crate::calls::write_cut(writer, record.snapshot().clone(), 1);
+        }
+    }
+    writer.flush().await;
     if !(scheduled.is_empty() && calls.is_empty() && instances.is_empty()) {
         let (scheduled, calls) = (scheduled.len(), calls.len());
         tracing::warn!(
@@ -255,6 +266,19 @@ async fn recover(store: &Store) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn opening(cut: &ScheduledCall, call: CallId, account: AccountId) -> Opening {
+    Opening {
+        call,
+        account,
+        origin: Origin::Scheduled,
+        service_number: Some(cut.booking.service_number.to_string()),
+        calling: Some(cut.booking.first_party.to_string()),
+        called: cut.booking.first_party.to_string(),
+        scheduled_call: Some(cut.id),
+        instance: None,
+    }
 }
 
 fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {

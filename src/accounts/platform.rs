@@ -30,7 +30,7 @@ use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
 use crate::queues::messages::{EnterQueue, QueueFact};
-use crate::scheduler::messages::{NotStarted, StartScheduled};
+use crate::scheduler::messages::{NotReady, PrepareScheduled};
 use crate::services::messages::RunInstance;
 use crate::store::Store;
 use crate::store::events::Event;
@@ -284,11 +284,13 @@ impl Platform {
         let _ = self.means.tools.writer.event(event);
     }
 
-    fn scheduled(&mut self, wanted: StartScheduled) -> Result<(), NotStarted> {
+    fn scheduled(&mut self, wanted: PrepareScheduled) -> Result<StartCall, NotReady> {
         if self.draining {
-            return Err(NotStarted {
+            let why = "the platform is draining".into();
+            return Err(NotReady {
                 cause: Cause::Congestion,
-                why: "the platform is draining".into(),
+                why,
+                later: true,
             });
         }
         let snapshot = Arc::clone(&self.snapshot);
@@ -323,21 +325,24 @@ impl Platform {
         ) else {
             let why: Vec<_> = faults.iter().map(|fault| fault.detail.as_str()).collect();
             let cause = strowger_domain::schedule::Booking::refusal(&faults);
-            return Err(NotStarted {
+            return Err(NotReady {
                 cause,
                 why: why.join("; "),
+                later: false,
             });
         };
         let Some((active, loaded)) = snapshot.plan_of(entry) else {
             let why = "the number has no plan".into();
-            return Err(NotStarted {
+            return Err(NotReady {
                 cause: Cause::NoRouteToDestination,
                 why,
+                later: false,
             });
         };
-        let ticket = self.ticket(&entry.path).map_err(|cause| NotStarted {
+        let ticket = self.ticket(&entry.path).map_err(|cause| NotReady {
             cause,
             why: "the account has no free channel".into(),
+            later: true,
         })?;
         let destination = booking.first_party.to_string();
         let opening = Opening {
@@ -371,8 +376,10 @@ impl Platform {
             ticket,
             tools: self.means.tools.clone(),
         };
-        self.start(entry, start);
-        Ok(())
+        Ok(StartCall {
+            number: entry.id,
+            start: Box::new(start),
+        })
     }
 
     fn service(&mut self, wanted: StartService) -> Result<RunInstance, StartRefused> {
@@ -451,11 +458,21 @@ impl Handler<DirectoryChanged> for Platform {
     }
 }
 
-impl Handler<StartScheduled> for Platform {
-    type Result = Result<(), NotStarted>;
+impl Handler<PrepareScheduled> for Platform {
+    type Result = Result<StartCall, NotReady>;
 
-    fn handle(&mut self, wanted: StartScheduled, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, wanted: PrepareScheduled, _: &mut Self::Context) -> Self::Result {
         self.scheduled(wanted)
+    }
+}
+
+impl Handler<StartCall> for Platform {
+    type Result = ();
+
+    fn handle(&mut self, message: StartCall, _: &mut Self::Context) {
+        if let Some(account) = self.account(message.start.path.account()) {
+            account.do_send(message);
+        }
     }
 }
 

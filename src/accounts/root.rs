@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
+use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId};
 
@@ -18,9 +19,9 @@ use crate::calls::ticket::GiveBack;
 use crate::conferences::messages::EnterRoom;
 use crate::net::media_engine::MediaHandle;
 use crate::net::sip_endpoint::InboundInvite;
-use crate::numbers::messages::{CallGone, CallStarted};
+use crate::numbers::messages::{CallGone, CallStarted, StartCall};
 use crate::queues::messages::EnterQueue;
-use crate::scheduler::messages::StartScheduled;
+use crate::scheduler::messages::{NotReady, PrepareScheduled};
 use crate::supervise::{Children, Down, Fate};
 
 /// The actor.
@@ -48,7 +49,7 @@ pub struct WaitForCalls(pub tokio::sync::oneshot::Sender<()>);
 /// End every call that lives.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
-pub struct StopCalls(pub strowger_domain::cause::Cause);
+pub struct StopCalls(pub Cause);
 
 /// The actor of a call, for tests of supervision.
 #[derive(Message, Debug, Clone, Copy)]
@@ -184,24 +185,33 @@ impl Handler<ProvokePanic> for Root {
     }
 }
 
-impl Handler<StartScheduled> for Root {
-    type Result = ResponseFuture<Result<(), crate::scheduler::messages::NotStarted>>;
+impl Handler<PrepareScheduled> for Root {
+    type Result = ResponseFuture<Result<StartCall, NotReady>>;
 
-    fn handle(&mut self, message: StartScheduled, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: PrepareScheduled, _: &mut Self::Context) -> Self::Result {
         let platform = self.platform();
+        let lost = || {
+            let why = "the platform was lost".into();
+            Err(NotReady {
+                cause: Cause::TemporaryFailure,
+                why,
+                later: true,
+            })
+        };
         Box::pin(async move {
             match platform {
-                Some(platform) => platform.send(message).await.unwrap_or_else(|_| Err(lost())),
-                None => Err(lost()),
+                Some(platform) => platform.send(message).await.unwrap_or_else(|_| lost()),
+                None => lost(),
             }
         })
     }
 }
 
-fn lost() -> crate::scheduler::messages::NotStarted {
-    crate::scheduler::messages::NotStarted {
-        cause: strowger_domain::cause::Cause::TemporaryFailure,
-        why: "the platform was lost".into(),
+impl Handler<StartCall> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: StartCall, _: &mut Self::Context) {
+        self.forward(message);
     }
 }
 

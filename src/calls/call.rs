@@ -148,7 +148,6 @@ pub struct Call {
     pub(super) legs: BTreeMap<LegNumber, Leg>,
     by_invite: HashMap<InviteId, LegNumber>,
     by_media: HashMap<MediaLegId, LegNumber>,
-    pub(super) bridges: BTreeMap<LegNumber, LegNumber>,
     pub(super) rooms: BTreeMap<LegNumber, Option<Membership>>,
     pub(super) queue: Option<Waiting>,
     pub(super) recordings: BTreeMap<RecordingNumber, OngoingRecording>,
@@ -198,7 +197,6 @@ impl Call {
             legs: BTreeMap::new(),
             by_invite: HashMap::new(),
             by_media: HashMap::new(),
-            bridges: BTreeMap::new(),
             rooms: BTreeMap::new(),
             queue: None,
             recordings: BTreeMap::new(),
@@ -565,9 +563,6 @@ impl Call {
         self.by_media.remove(&leg.media_id());
         if let Some(invite) = leg.invite() {
             self.by_invite.remove(&invite);
-        }
-        if let Some(other) = self.bridges.remove(&number) {
-            self.bridges.remove(&other);
         }
         self.rooms.remove(&number);
         let cause = leg.clearing.unwrap_or(cause);

@@ -216,8 +216,6 @@ impl Call {
             one.media.command(Command::StopPlay);
             other.media.command(Command::StopPlay);
             one.media.bridge(&other.media);
-            self.bridges.insert(a, b);
-            self.bridges.insert(b, a);
             for number in [a, b] {
                 if let Some(leg) = self.legs.get_mut(&number) {
                     leg.play_turn += 1;
@@ -229,9 +227,6 @@ impl Call {
     fn unbridge(&mut self, number: LegNumber) {
         if let Some(leg) = self.legs.get(&number) {
             leg.media.unbridge();
-        }
-        if let Some(other) = self.bridges.remove(&number) {
-            self.bridges.remove(&other);
         }
     }
 

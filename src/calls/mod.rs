@@ -10,3 +10,4 @@ pub mod ticket;
 pub mod tools;
 
 pub(crate) use notes::ended;
+pub(crate) use stub::write_cut;

@@ -80,26 +80,35 @@ impl Stub {
     pub fn bury(self) {
         telemetry::actor_failed("call");
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
-        let now = clock::now();
-        let record = self.record.cut(now.utc);
-        let event = Event {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            kind: "call.ended".into(),
-            time: now.utc,
-            account: record.account,
-            call: Some(record.id),
-            leg: None,
-            sequence: self.sequence.fetch_add(1, Ordering::Relaxed) + 1,
-            data: super::notes::ended(&record),
-        };
+        let now = clock::now().utc;
+        let call = self.record.id;
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        write_cut(&self.writer, self.record, sequence);
         if let Some(progress) = &self.progress {
             progress.do_send(Progress {
-                call: record.id,
-                at: now.utc,
+                call,
+                at: now,
                 stage: Stage::Cut,
             });
         }
-        let _ = self.writer.call(record);
-        let _ = self.writer.event(event);
     }
+}
+
+/// Writes the one record of a call that was cut, and its terminal event.
+pub(crate) fn write_cut(writer: &Writer, record: CallRecord, sequence: u64) {
+    let now = clock::now().utc;
+    let record = record.cut(now);
+    let event = Event {
+        id: EventId::from_uuid(uuid::Uuid::now_v7()),
+        kind: "call.ended".into(),
+        time: now,
+        account: record.account,
+        call: Some(record.id),
+        leg: None,
+        sequence,
+        data: super::notes::ended(&record),
+    };
+    // A writer that takes no more has said so in the log.
+    let _ = writer.call(record);
+    let _ = writer.event(event);
 }

@@ -3,10 +3,11 @@
 
 use actix::prelude::*;
 
-use super::messages::{ProvokePanic, StartScheduled};
+use super::messages::ProvokePanic;
 use super::scheduler::{Asked, Scheduler};
-use crate::accounts::messages::{FindCall, WakeScheduler};
+use crate::accounts::messages::WakeScheduler;
 use crate::accounts::platform::Drain;
+use crate::accounts::root::Root;
 use crate::calls::messages::Progress;
 use crate::store::{Store, Writer};
 use crate::supervise::{Children, Down, Fate};
@@ -19,16 +20,12 @@ pub struct SchedulerKeeper {
 
 impl SchedulerKeeper {
     /// Starts the scheduler and its keeper.
-    pub fn start_scheduler(
-        store: Store,
-        writer: Writer,
-        start: Recipient<StartScheduled>,
-        find: Recipient<FindCall>,
-    ) -> Addr<Self> {
+    pub fn start_scheduler(store: Store, writer: Writer, platform: &Addr<Root>) -> Addr<Self> {
         Self::create(|ctx| {
             let asked = Asked {
-                start,
-                find,
+                prepare: platform.clone().recipient(),
+                start: platform.clone().recipient(),
+                find: platform.clone().recipient(),
                 progress: ctx.address().recipient(),
             };
             let mut scheduler = Children::new(ctx.address().recipient(), move |(), obituary| {

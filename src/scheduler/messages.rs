@@ -6,11 +6,14 @@ use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use strowger_domain::schedule::Booking;
 
 use crate::calls::messages::ProgressRecipient;
+use crate::numbers::messages::StartCall;
 
-/// Check the rules again and dial the first party. The call is claimed: it is dialled now or never.
+/// Check the rules again, take a channel, and make everything ready to dial the first party. Nothing
+/// is dialled yet: the answer is to be sent as a message when the call is claimed. Dropping it gives
+/// the channel back.
 #[derive(Message, Debug)]
-#[rtype(result = "Result<(), NotStarted>")]
-pub struct StartScheduled {
+#[rtype(result = "Result<StartCall, NotReady>")]
+pub struct PrepareScheduled {
     /// Which.
     pub scheduled_call: ScheduledCallId,
     /// Who ordered it.
@@ -23,13 +26,15 @@ pub struct StartScheduled {
     pub progress: ProgressRecipient,
 }
 
-/// Why it was not dialled.
+/// Why it can't be dialled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotStarted {
+pub struct NotReady {
     /// On record.
     pub cause: Cause,
     /// In words.
     pub why: String,
+    /// There may be room later; otherwise it is refused for good.
+    pub later: bool,
 }
 
 /// A panic, for tests of supervision.

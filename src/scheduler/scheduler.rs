@@ -13,12 +13,13 @@ use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use strowger_domain::schedule::{Agenda, Effect, Fact, Input, Job, ScheduledCall, State};
 
-use super::messages::{NotStarted, ProvokePanic, StartScheduled};
+use super::messages::{NotReady, PrepareScheduled, ProvokePanic};
 use crate::accounts::messages::{FindCall, WakeScheduler};
 use crate::accounts::platform::Drain;
 use crate::calls::messages::{Progress, Stage};
 use crate::events::log;
 use crate::net::clock;
+use crate::numbers::messages::StartCall;
 use crate::store::scheduled_calls::ScheduledUpdate;
 use crate::store::{AccountScope, Store, StoreError, Writer};
 use crate::supervise::Obituary;
@@ -33,8 +34,10 @@ const NO_ROOM: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 /// The platform, as the scheduler asks it.
 #[derive(Clone)]
 pub struct Asked {
-    /// Starts calls.
-    pub start: Recipient<StartScheduled>,
+    /// Makes calls ready.
+    pub prepare: Recipient<PrepareScheduled>,
+    /// Starts calls that are ready and claimed.
+    pub start: Recipient<StartCall>,
     /// Knows which calls live.
     pub find: Recipient<FindCall>,
     /// Told how calls go on; outlives the scheduler, so that they tell its successor.
@@ -240,7 +243,7 @@ impl Scheduler {
                     // It stays queued in the store, for the next process.
                     tracing::debug!(scheduled_call = %id, "draining: not dialled");
                 }
-                Effect::Start(id) => self.claim(id, ctx),
+                Effect::Start(id) => self.start(id, ctx),
                 Effect::Expire(id) => self.expire(id, ctx),
             }
         }
@@ -256,72 +259,76 @@ impl Scheduler {
         }
     }
 
-    fn claim(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
-        let store = self.store.clone();
+    /// Makes a due call ready, claims it, starts it; in that order, so that a call for which there
+    /// is no room stays queued, and none is dialled that is not claimed.
+    fn start(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
+        let (store, asked) = (self.store.clone(), self.asked.clone());
         let call = CallId::from_uuid(uuid::Uuid::now_v7());
         let claim = async move {
             let scope = AccountScope::platform();
+            let queued = store.scheduled_call(&scope, id).await?;
+            let wanted = PrepareScheduled {
+                scheduled_call: id,
+                account: queued.account,
+                booking: queued.booking,
+                call,
+                progress: asked.progress,
+            };
+            let ready = match asked.prepare.send(wanted).await {
+                Ok(Ok(ready)) => ready,
+                Ok(Err(refused)) => return Ok(Err((queued.account, refused))),
+                Err(error) => return Ok(Err((queued.account, lost(&error)))),
+            };
             store
                 .claim_scheduled_call(&scope, id, call, clock::now().utc)
-                .await
+                .await?;
+            Ok(Ok((queued.account, ready)))
         };
         ctx.spawn(
             claim
                 .into_actor(self)
                 .map(move |claimed, scheduler, ctx| match claimed {
-                    Ok(claimed) => scheduler.start(call, claimed, ctx),
+                    Ok(Ok((account, ready))) => {
+                        let state = State::Dialling;
+                        let going = InProgress {
+                            scheduled_call: id,
+                            account,
+                            state,
+                        };
+                        scheduler.in_progress.insert(call, going);
+                        scheduler.tell(id, account, state, Some(call), None);
+                        scheduler.asked.start.do_send(ready);
+                    }
+                    Ok(Err((
+                        _,
+                        NotReady {
+                            why, later: true, ..
+                        },
+                    ))) => {
+                        tracing::debug!(scheduled_call = %id, why, "a scheduled call waits");
+                        scheduler.defer(id, ctx);
+                    }
+                    Ok(Err((account, NotReady { cause, why, .. }))) => {
+                        tracing::info!(scheduled_call = %id, why, "a scheduled call was refused");
+                        scheduler.keep(id, Fact::Refused { cause });
+                        scheduler.tell(id, account, State::Failed, None, Some(cause));
+                        scheduler.advance(Input::Dropped(id), ctx);
+                    }
                     // It was cancelled a moment ago.
                     Err(StoreError::Stale | StoreError::NotFound) => {
                         scheduler.advance(Input::Dropped(id), ctx);
                     }
                     Err(error) => {
                         tracing::error!(%error, scheduled_call = %id, "a call can't be claimed");
-                        let until = clock::now().utc + NO_ROOM;
-                        scheduler.advance(Input::Deferred { id, until }, ctx);
+                        scheduler.defer(id, ctx);
                     }
                 }),
         );
     }
 
-    fn start(&mut self, call: CallId, claimed: ScheduledCall, ctx: &mut Context<Self>) {
-        let (id, account) = (claimed.id, claimed.account);
-        let state = State::Dialling;
-        self.in_progress.insert(
-            call,
-            InProgress {
-                scheduled_call: id,
-                account,
-                state,
-            },
-        );
-        self.tell(id, account, state, Some(call), None);
-        let sent = self.asked.start.send(StartScheduled {
-            scheduled_call: id,
-            account,
-            booking: claimed.booking,
-            call,
-            progress: self.asked.progress.clone(),
-        });
-        ctx.spawn(sent.into_actor(self).map(move |answer, scheduler, ctx| {
-            let refused = match answer {
-                Ok(Ok(())) => return,
-                Ok(Err(refused)) => refused,
-                Err(error) => NotStarted {
-                    cause: Cause::TemporaryFailure,
-                    why: error.to_string(),
-                },
-            };
-            let why = refused.why;
-            tracing::info!(scheduled_call = %id, why, "a scheduled call was not dialled");
-            scheduler.step(
-                call,
-                Fact::Ended {
-                    cause: refused.cause,
-                    sip_status: None,
-                },
-                ctx,
-            );
-        }));
+    fn defer(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
+        let until = clock::now().utc + NO_ROOM;
+        self.advance(Input::Deferred { id, until }, ctx);
     }
 
     fn expire(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
@@ -401,6 +408,14 @@ impl Scheduler {
             data,
             clock::now().utc,
         );
+    }
+}
+
+fn lost(error: &MailboxError) -> NotReady {
+    NotReady {
+        cause: Cause::TemporaryFailure,
+        why: error.to_string(),
+        later: true,
     }
 }
 

@@ -5,12 +5,10 @@
 
 pub mod effect;
 pub mod event;
-mod legs;
 mod state;
 
 pub use effect::{ConferenceEntry, Dial, Effect, QueueEntry, Recording, Sound, Tone};
 pub use event::{Event, Facts, Origin};
-pub use legs::{LegError, Legs};
 pub use state::{CallState, LegState};
 
 use chrono::{DateTime, Utc};

@@ -29,31 +29,8 @@ pub enum LegState {
     Dialling,
     /// It rings.
     Ringing,
-    /// Connected; it hears what it is played.
+    /// Connected.
     Answered,
-    /// Connected and talking to another leg of its call.
-    Bridged,
-    /// Connected and in a conference.
-    Conferenced,
     /// It is over.
     Ended,
-}
-
-impl LegState {
-    /// Whether the state may follow this one. Nothing follows the end, and nothing goes back to
-    /// ringing.
-    pub fn may_become(self, next: Self) -> bool {
-        match self {
-            Self::Dialling => matches!(next, Self::Ringing | Self::Answered | Self::Ended),
-            Self::Ringing => matches!(next, Self::Answered | Self::Ended),
-            Self::Answered => matches!(next, Self::Bridged | Self::Conferenced | Self::Ended),
-            Self::Bridged | Self::Conferenced => matches!(next, Self::Answered | Self::Ended),
-            Self::Ended => false,
-        }
-    }
-
-    /// Answered, whatever it does now.
-    pub fn is_connected(self) -> bool {
-        matches!(self, Self::Answered | Self::Bridged | Self::Conferenced)
-    }
 }
