@@ -119,7 +119,10 @@ pub async fn list(
     api: web::Data<Api>,
     Query(query): Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let within = page::within(Some(query.descendants != Some(false)), caller.account.id);
+    let within = page::within(
+        Some(query.descendants != Some(false)),
+        caller.standing.account.id,
+    );
     let accounts = api
         .store
         .accounts(&caller.scope, within, query.paging()?)
@@ -131,7 +134,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/v1/accounts/{account}", tag = "accounts",
     responses((status = 200, body = AccountView)))]
 pub async fn read(tenant: Tenant) -> HttpResponse {
-    HttpResponse::Ok().json(AccountView::from(tenant.account))
+    HttpResponse::Ok().json(AccountView::from(tenant.standing.account))
 }
 
 /// Lists the direct children of an account.
@@ -160,9 +163,12 @@ pub async fn create_child(
 ) -> Result<HttpResponse, Problem> {
     tenant.may_administer()?;
     let mut faults = Faults::default();
-    let parent = &tenant.account;
-    if !parent.kind.may_create(input.kind, &tenant.permissions) {
-        let kinds = parent.kind.may_have(&tenant.permissions);
+    let parent = &tenant.standing.account;
+    if !parent
+        .kind
+        .may_create(input.kind, &tenant.standing.permissions)
+    {
+        let kinds = parent.kind.may_have(&tenant.standing.permissions);
         let kinds = serde_json::to_string(&kinds).unwrap_or_default();
         let detail = format!("an account of this kind may have children of the kinds {kinds}");
         faults.add("/kind", "not_permitted", detail);
@@ -184,7 +190,7 @@ pub async fn create_child(
     }
     faults.extend(
         "/permissions",
-        input.permissions.exceeding(&tenant.permissions),
+        input.permissions.exceeding(&tenant.standing.permissions),
     );
     faults.finish()?;
     let account = Account {
@@ -214,7 +220,7 @@ pub async fn change(
     Json(patch): Json<AccountPatch>,
 ) -> Result<HttpResponse, Problem> {
     tenant.may_administer()?;
-    let own = tenant.id() == tenant.caller.account.id;
+    let own = tenant.id() == tenant.caller.standing.account.id;
     let from_above = patch.reference.is_some()
         || patch.status.is_some()
         || patch.permissions.is_some()
@@ -234,17 +240,22 @@ pub async fn change(
         Some(patch) => merged(
             &mut faults,
             "/permissions",
-            &tenant.account.permissions,
+            &tenant.standing.account.permissions,
             patch,
         ),
         None => None,
     };
     let limits = match patch.limits {
-        Some(patch) => merged(&mut faults, "/limits", &tenant.account.limits, patch),
+        Some(patch) => merged(
+            &mut faults,
+            "/limits",
+            &tenant.standing.account.limits,
+            patch,
+        ),
         None => None,
     };
-    if let (Some(permissions), Some(parent)) = (&permissions, tenant.account.parent) {
-        let (_, above, _) = standing(&api, parent).await?;
+    if let (Some(permissions), Some(parent)) = (&permissions, tenant.standing.account.parent) {
+        let above = standing(&api, parent).await?.permissions;
         faults.extend("/permissions", Permissions::exceeding(permissions, &above));
     }
     faults.finish()?;

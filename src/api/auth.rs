@@ -26,6 +26,19 @@ use crate::store::{AccountScope, StoreError, Within};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
+/// An account as it stands below all the accounts above it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The account.
+    pub account: Account,
+    /// Those above it, from the root.
+    pub above: Vec<Account>,
+    /// What holds for it ([`Permissions::effective`]).
+    pub permissions: Permissions,
+    /// It and all above it are active.
+    pub is_active: bool,
+}
+
 /// Whoever sent a valid access token.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -33,10 +46,8 @@ pub struct Caller {
     pub claims: Claims,
     /// The user, as it is now.
     pub user: User,
-    /// The user's account, as it is now.
-    pub account: Account,
-    /// What the account may do, given all accounts above it.
-    pub permissions: Permissions,
+    /// The user's account and all above it, as they are now.
+    pub standing: Standing,
     /// The account and its descendants.
     pub scope: AccountScope,
 }
@@ -46,10 +57,8 @@ pub struct Caller {
 pub struct Tenant {
     /// Who asks.
     pub caller: Caller,
-    /// The account of the path.
-    pub account: Account,
-    /// What it may do, given all accounts above it.
-    pub permissions: Permissions,
+    /// The account of the path and all above it, as they are now.
+    pub standing: Standing,
     /// The account of the path and its descendants.
     pub scope: AccountScope,
 }
@@ -79,7 +88,7 @@ impl Caller {
 impl Tenant {
     /// The id of the account of the path.
     pub fn id(&self) -> AccountId {
-        self.account.id
+        self.standing.account.id
     }
 
     /// Refuses a caller who only reads.
@@ -170,8 +179,8 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let scope = api.store.scope_of(claims.acct).await.map_err(gone)?;
     let user = api.store.user(&scope, claims.sub).await.map_err(gone)?;
     api.store.session(claims.sid, now()).await.map_err(gone)?;
-    let (account, permissions, active) = standing(&api, claims.acct).await?;
-    if !active {
+    let standing = standing(&api, claims.acct).await?;
+    if !standing.is_active {
         return Err(Code::AccountDisabled.into());
     }
     if user.disabled {
@@ -183,37 +192,40 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     Ok(Caller {
         claims,
         user,
-        account,
-        permissions,
+        standing,
         scope,
     })
 }
 
+/// The account of the path, if the caller may see it.
 pub(super) async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tenant, Problem> {
-    let api = api(request)?;
-    if request.match_info().get("account") == Some("me") {
+    let own = caller.standing.account.id;
+    let id = match request.match_info().get("account") {
+        Some("me") => own,
+        _ => segment(request, "account")?,
+    };
+    if id == own {
+        let (standing, scope) = (caller.standing.clone(), caller.scope.clone());
         return Ok(Tenant {
-            account: caller.account.clone(),
-            permissions: caller.permissions.clone(),
-            scope: caller.scope.clone(),
             caller,
+            standing,
+            scope,
         });
     }
-    let id: AccountId = segment(request, "account")?;
+    let api = api(request)?;
     // The caller's scope decides whether there is such an account at all.
-    api.store.account(&caller.scope, id).await?;
-    let (account, permissions, _) = standing(&api, id).await?;
+    api.store.account_path(&caller.scope, id).await?;
+    let standing = standing(&api, id).await?;
     let scope = api.store.scope_of(id).await?;
     Ok(Tenant {
         caller,
-        account,
-        permissions,
+        standing,
         scope,
     })
 }
 
-/// An account, what it may do and whether it may be used, given all accounts above it.
-pub async fn standing(api: &Api, id: AccountId) -> Result<(Account, Permissions, bool), Problem> {
+/// An account as it stands now.
+pub async fn standing(api: &Api, id: AccountId) -> Result<Standing, Problem> {
     let everywhere = AccountScope::platform();
     let path = api.store.account_path(&everywhere, id).await?;
     let mut accounts = Vec::new();
@@ -221,11 +233,15 @@ pub async fn standing(api: &Api, id: AccountId) -> Result<(Account, Permissions,
         accounts.push(api.store.account(&everywhere, account).await?);
     }
     let permissions = Permissions::effective(accounts.iter().map(|account| &account.permissions));
-    let active = accounts
-        .iter()
-        .all(|account| account.status == AccountStatus::Active);
+    let active = |account: &Account| account.status == AccountStatus::Active;
+    let is_active = accounts.iter().all(active);
     let account = accounts.pop().ok_or(Code::NotFound)?;
-    Ok((account, permissions, active))
+    Ok(Standing {
+        account,
+        above: accounts,
+        permissions,
+        is_active,
+    })
 }
 
 /// The user who signs in with this address, if there is one.
@@ -248,20 +264,15 @@ pub async fn user_of_session(api: &Api, user: UserId) -> Result<User, Problem> {
 
 /// The account, of this one and all above it, that has as many queued scheduled calls as it may
 /// have.
-pub async fn full_queue(api: &Api, id: AccountId) -> Result<Option<AccountId>, Problem> {
-    let everywhere = AccountScope::platform();
-    let path = api.store.account_path(&everywhere, id).await?;
-    for id in path.iter() {
-        let account = api.store.account(&everywhere, id).await?;
+pub async fn full_queue(api: &Api, standing: &Standing) -> Result<Option<AccountId>, Problem> {
+    for account in standing.above.iter().chain([&standing.account]) {
         let Some(most) = account.limits.scheduled_queued else {
             continue;
         };
-        let counts = api
-            .store
-            .count_scheduled_calls(&everywhere, Within::Tree(id))
-            .await?;
+        let (everywhere, tree) = (AccountScope::platform(), Within::Tree(account.id));
+        let counts = api.store.count_scheduled_calls(&everywhere, tree).await?;
         if counts.queued >= u64::from(most) {
-            return Ok(Some(id));
+            return Ok(Some(account.id));
         }
     }
     Ok(None)

@@ -311,6 +311,21 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_answered_somewhere() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api");
+        let mut text = String::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+        for code in Code::ALL {
+            assert!(text.contains(&format!("Code::{code:?}")), "{code:?}");
+        }
+    }
+
+    #[test]
     fn all_faults_of_an_input_are_told_at_once() {
         let mut faults = Faults::default();
         faults.text("/name", "", 1, 10);

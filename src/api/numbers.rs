@@ -129,7 +129,7 @@ pub async fn create(
         None => None,
     };
     let makes_numbers = matches!(
-        tenant.caller.account.kind,
+        tenant.caller.standing.account.kind,
         AccountKind::Carrier | AccountKind::ServiceProvider
     );
     match &held {
@@ -206,8 +206,8 @@ pub async fn change(
         .number(&tenant.scope, segment(&request, "number")?)
         .await?;
     let suspension = [patch.status, Some(number.status)].contains(&Some(NumberStatus::Suspended));
-    let from_above = tenant.caller.account.id != number.account
-        || tenant.caller.account.kind == AccountKind::Carrier;
+    let from_above = tenant.caller.standing.account.id != number.account
+        || tenant.caller.standing.account.kind == AccountKind::Carrier;
     if patch.status.is_some() && suspension && !from_above {
         let detail = "A suspension is made and lifted from above.";
         return Err(Problem::from(Code::Forbidden).detail(detail));

@@ -119,7 +119,7 @@ async fn problems(
     let context = Context {
         audio: Some(audio(api, tenant, owner).await?),
         numbers: Some(numbers(api, tenant, owner).await?),
-        ..context(&tenant.permissions)
+        ..context(&tenant.standing.permissions)
     };
     Ok(call_plan::validate(plan, &context))
 }

@@ -144,15 +144,15 @@ pub async fn cancel(
 }
 
 async fn order(api: web::Data<Api>, tenant: Tenant, input: Request) -> Outcome {
-    let (_, permissions, is_active) = auth::standing(&api, tenant.id()).await?;
-    let hosted = hosted(&api, &tenant, &permissions, &input).await?;
+    let standing = &tenant.standing;
+    let hosted = hosted(&api, &tenant, &standing.permissions, &input).await?;
     let setting = Setting {
-        is_active,
-        permissions: &permissions,
+        is_active: standing.is_active,
+        permissions: &standing.permissions,
         hosted: &hosted,
         classes: &api.settings.scheduled_classes,
         country: api.settings.country,
-        full: auth::full_queue(&api, tenant.id()).await?,
+        full: auth::full_queue(&api, standing).await?,
     };
     let time = now();
     let booking = schedule::check(input, &setting, time).map_err(Problem::invalid)?;

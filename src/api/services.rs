@@ -188,7 +188,7 @@ pub async fn put(
         4096,
     );
     faults.range("/extra_channels", input.extra_channels, (0, 100));
-    if !tenant.permissions.outbound_services {
+    if !tenant.standing.permissions.outbound_services {
         let detail = "the account has no permission for outbound services";
         faults.add("", "permission_denied", detail);
     }

@@ -170,8 +170,8 @@ pub async fn me(caller: Caller) -> HttpResponse {
             .map(ToOwned::to_owned)
             .collect(),
         user: caller.user.into(),
-        account: caller.account.into(),
-        permissions: caller.permissions,
+        account: caller.standing.account.into(),
+        permissions: caller.standing.permissions,
     })
 }
 
@@ -235,8 +235,7 @@ async fn renew(api: &Api, presented: &str) -> Result<HttpResponse, Problem> {
 
 /// Tells in plain words when the user or its account may not be used.
 async fn admit(api: &Api, user: &User) -> Result<(), Problem> {
-    let (_, _, active) = auth::standing(api, user.account).await?;
-    if !active {
+    if !auth::standing(api, user.account).await?.is_active {
         return Err(Code::AccountDisabled.into());
     }
     if user.disabled {

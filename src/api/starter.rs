@@ -74,7 +74,7 @@ async fn by_token(request: &HttpRequest) -> Result<Starter, Problem> {
         .outbound_service(&tenant.scope, tenant.id(), name)
         .await?;
     tenant.may_change()?;
-    let (_, permissions, is_active) = standing(&api, tenant.id()).await?;
+    let (permissions, is_active) = (tenant.standing.permissions, tenant.standing.is_active);
     Ok(Starter {
         service,
         scope: tenant.scope,
@@ -115,7 +115,8 @@ async fn by_password(
     api.requests
         .take(service.account, Instant::now())
         .map_err(limits::wait)?;
-    let (_, permissions, is_active) = standing(&api, service.account).await?;
+    let standing = standing(&api, service.account).await?;
+    let (permissions, is_active) = (standing.permissions, standing.is_active);
     Ok(Starter {
         service,
         scope,
