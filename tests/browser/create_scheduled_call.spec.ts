@@ -104,7 +104,7 @@ test("progress_goes_on_when_the_event_stream_is_down", async ({
   demo,
 }) => {
   test.setTimeout(120_000);
-  await page.route("**/v1/accounts/*/events", (route) => route.abort());
+  await page.route("**/v1/accounts/*/events?*", (route) => route.abort());
   await signIn(page, demo.owner);
   await expect(page.getByText("Delayed")).toBeVisible();
   await open(page, "Scheduled calls");

@@ -64,7 +64,7 @@ async function readOnce(
   try {
     const headers = new Headers({ accept: "text/event-stream" });
     if (position.lastId !== undefined) headers.set("last-event-id", position.lastId);
-    const url = new URL(`/v1/accounts/${account}/events`, window.location.origin);
+    const url = new URL(`/v1/accounts/${account}/events?descendants=true`, window.location.origin);
     const response = await authorisedFetch(
       new Request(url, { headers, signal, cache: "no-store" }),
     );
