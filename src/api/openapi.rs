@@ -82,6 +82,8 @@ impl Modify for Common {
         for (path, item) in &mut document.paths.paths {
             let names: Vec<String> = segments(path).map(ToOwned::to_owned).collect();
             for operation in operations(item) {
+                let name = operation.operation_id.take();
+                operation.operation_id = name.map(|name| operation_id(path, &name));
                 for name in &names {
                     describe_segment(operation, name);
                 }
@@ -105,6 +107,14 @@ impl Modify for Common {
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// A name that no other operation has: what is generated from the description is called by it.
+fn operation_id(path: &str, name: &str) -> String {
+    let literal = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != "v1" && !part.starts_with('{'));
+    literal.chain([name]).collect::<Vec<_>>().join("_")
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

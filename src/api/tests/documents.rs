@@ -189,6 +189,18 @@ async fn the_served_description_holds_exactly_the_routes() {
     }
 }
 
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = serde_json::to_value(openapi::description()).unwrap();
+    let mut names = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let name = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(names.insert(name.clone()), "{path}: {name} is taken");
+        }
+    }
+}
+
 /// The portal's types are generated from this file.
 #[test]
 fn the_description_in_the_tree_is_up_to_date() {

@@ -4,136 +4,69 @@
  */
 
 export interface paths {
-    "/v1/auth/token": {
+    "/system/health": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Says that the program runs. */
+        get: operations["system_health_health"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["TokenRequest"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tokens"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/auth/logout": {
+    "/system/metrics": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Metrics in Prometheus' text format. */
+        get: operations["system_metrics_metrics"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["TokenRequest"];
-                };
-            };
-            responses: {
-                /** @description done */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/me": {
+    "/system/ready": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Me"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /**
+         * Says whether the program takes work: its database and its actors answer, and it is not going
+         *     down.
+         */
+        get: operations["system_ready_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** The public keys that check access tokens (RFC 7517). */
+        get: operations[".well-known_jwks.json_keys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -149,39 +82,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Lists the caller's account and all its descendants. */
+        get: operations["accounts_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -197,228 +99,68 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Account"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Reads an account. */
+        get: operations["accounts_read"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes an account. */
+        patch: operations["accounts_change"];
         trace?: never;
     };
-    "/v1/accounts/{account}/children": {
+    "/v1/accounts/{account}/audio": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                };
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Lists the audio files of an account. */
+        get: operations["accounts_audio_list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewAccount"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Account"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Uploads a WAV file of at most 10 MB, as the body (`audio/wav`) or as a form's one file. */
+        post: operations["accounts_audio_upload"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/accounts/{account}/numbers": {
+    "/v1/accounts/{account}/audio/{audio}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                };
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["NumberPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Reads what is known of an audio file. */
+        get: operations["accounts_audio_read"];
+        put?: never;
+        post?: never;
+        /** Removes an audio file. Call plans that name it skip it from now on. */
+        delete: operations["accounts_audio_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/audio/{audio}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Downloads an audio file. */
+        get: operations["accounts_audio_content_download"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/v1/accounts/{account}/numbers/{number}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    number: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NumberPatch"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Number"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
         trace?: never;
     };
     "/v1/accounts/{account}/call_plans": {
@@ -428,41 +170,147 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                };
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CallPlanPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Lists the call plans of an account. */
+        get: operations["accounts_call_plans_list"];
+        put?: never;
+        /** Creates a call plan. */
+        post: operations["accounts_call_plans_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        put?: never;
+        /** Runs a plan that is not saved on a script of what a caller does, in virtual time. */
+        post: operations["accounts_call_plans_simulate_simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Names every problem of a plan that is not saved. */
+        post: operations["accounts_call_plans_validate_validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/{plan}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a call plan with the list of its versions. */
+        get: operations["accounts_call_plans_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Renames a call plan. */
+        patch: operations["accounts_call_plans_change"];
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/{plan}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the draft. */
+        get: operations["accounts_call_plans_draft_draft"];
+        /** Saves the draft. It may have faults; they matter when it is published. */
+        put: operations["accounts_call_plans_draft_save_draft"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/{plan}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publishes the draft as the next version, which new calls run from now on. */
+        post: operations["accounts_call_plans_publish_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/{plan}/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs the draft on a script of what a caller does, in virtual time. */
+        post: operations["accounts_call_plans_simulate_simulate_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/{plan}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Names every problem of the draft. */
+        post: operations["accounts_call_plans_validate_validate_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/call_plans/{plan}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the published versions, the latest first. */
+        get: operations["accounts_call_plans_versions_versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -471,168 +319,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/accounts/{account}/scheduled_calls": {
+    "/v1/accounts/{account}/call_plans/{plan}/versions/{version}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                    state?: string;
-                    "created_at[gte]"?: string;
-                    "created_at[lt]"?: string;
-                    service_number?: string;
-                    reference?: string;
-                };
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ScheduledCallPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: {
-                    "Idempotency-Key"?: string;
-                };
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewScheduledCall"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ScheduledCall"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/accounts/{account}/scheduled_calls/{scheduled_call}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    scheduled_call: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ScheduledCall"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Reads a published version. */
+        get: operations["accounts_call_plans_versions_version"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    scheduled_call: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description done */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -645,47 +343,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                    state?: string;
-                    number?: string;
-                    origin?: string;
-                    scheduled_call?: string;
-                    "created_at[gte]"?: string;
-                    "created_at[lt]"?: string;
-                };
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CallPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Lists calls, the latest first. */
+        get: operations["accounts_calls_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -701,38 +360,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    call: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Call"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Reads a call as it stands now. */
+        get: operations["accounts_calls_read"];
         put?: never;
         post?: never;
         delete?: never;
@@ -750,94 +379,23 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    call: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["CallAction"];
-                };
-            };
-            responses: {
-                /** @description done */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Commands a live call. */
+        post: operations["accounts_calls_actions_act"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/accounts/{account}/records": {
+    "/v1/accounts/{account}/calls/{call}/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    descendants?: boolean;
-                    state?: string;
-                    number?: string;
-                    origin?: string;
-                    scheduled_call?: string;
-                    "created_at[gte]"?: string;
-                    "created_at[lt]"?: string;
-                };
-                header?: never;
-                path: {
-                    account: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CallPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Lists the events of a call, in their order. */
+        get: operations["accounts_calls_events_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -846,45 +404,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/accounts/{account}/records/{call}": {
+    "/v1/accounts/{account}/children": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    call: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Call"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Lists the direct children of an account. */
+        get: operations["accounts_children_children"];
+        put?: never;
+        /** Creates a child of an account. */
+        post: operations["accounts_children_create_child"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * Streams events as they happen, after those that were missed since `Last-Event-ID`. The stream
+         *     ends with the access token; come back with a new one and the last id.
+         */
+        get: operations["accounts_events_stream_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the numbers of an account. */
+        get: operations["accounts_numbers_list"];
+        put?: never;
+        /** Gives an account a number. */
+        post: operations["accounts_numbers_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a number. */
+        get: operations["accounts_numbers_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes a number. Only an account above suspends it, or lifts a suspension. */
+        patch: operations["accounts_numbers_change"];
+        trace?: never;
+    };
+    "/v1/accounts/{account}/recordings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the recordings of an account. */
+        get: operations["accounts_recordings_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -900,41 +502,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    recording: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Recording"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Reads what is known of a recording. */
+        get: operations["accounts_recordings_read"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Removes a recording with its file. */
+        delete: operations["accounts_recordings_remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -947,36 +520,362 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    account: string;
-                    recording: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description done */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/problem+json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Downloads a recording, whole or in part. */
+        get: operations["accounts_recordings_audio_audio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Lists the records of ended calls, the latest first. */
+        get: operations["accounts_records_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/records/{call}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the record of an ended call. */
+        get: operations["accounts_records_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the routes of an account. */
+        get: operations["accounts_routes_list"];
+        put?: never;
+        /** Creates a route. */
+        post: operations["accounts_routes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/routes/{route}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a route. */
+        get: operations["accounts_routes_read"];
+        put?: never;
+        post?: never;
+        /** Removes a route. */
+        delete: operations["accounts_routes_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/scheduled_calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists scheduled calls, the latest first. */
+        get: operations["accounts_scheduled_calls_list"];
+        put?: never;
+        /** Schedules a call. A request that is refused is told every reason at once. */
+        post: operations["accounts_scheduled_calls_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/scheduled_calls/{scheduled_call}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a scheduled call: how far it is. */
+        get: operations["accounts_scheduled_calls_read"];
+        put?: never;
+        post?: never;
+        /** Cancels a scheduled call while it is queued. */
+        delete: operations["accounts_scheduled_calls_cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/services/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the outbound services of an account. */
+        get: operations["accounts_services_outbound_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/services/outbound/{service}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an outbound service. */
+        get: operations["accounts_services_outbound_read"];
+        /** Creates the service of this name, or replaces it. */
+        put: operations["accounts_services_outbound_put"];
+        post?: never;
+        /** Removes a service with the list of its instances. Their calls stay on record. */
+        delete: operations["accounts_services_outbound_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/services/outbound/{service}/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the instances of a service, the latest first. */
+        get: operations["accounts_services_outbound_instances_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/services/outbound/{service}/instances/{instance}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an instance. */
+        get: operations["accounts_services_outbound_instances_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/services/outbound/{service}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Starts a service: with a token, or by HTTP basic authentication with the service's name and
+         *     password.
+         */
+        post: operations["accounts_services_outbound_start_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the trunks of an account. */
+        get: operations["accounts_trunks_list"];
+        put?: never;
+        /** Creates a trunk. */
+        post: operations["accounts_trunks_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/trunks/{trunk}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a trunk. */
+        get: operations["accounts_trunks_read"];
+        put?: never;
+        post?: never;
+        /** Removes a trunk that no route leads to. */
+        delete: operations["accounts_trunks_remove"];
+        options?: never;
+        head?: never;
+        /** Changes a trunk. */
+        patch: operations["accounts_trunks_change"];
+        trace?: never;
+    };
+    "/v1/accounts/{account}/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the users of an account. */
+        get: operations["accounts_users_list"];
+        put?: never;
+        /** Creates a user. */
+        post: operations["accounts_users_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a user. */
+        get: operations["accounts_users_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes a user. Everybody may change their own name and password. */
+        patch: operations["accounts_users_change"];
+        trace?: never;
+    };
+    "/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends this sign-in: its refresh token and its access tokens are good no more. */
+        post: operations["auth_logout_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exchanges a refresh token for the next pair. */
+        post: operations["auth_refresh_refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gets an access token. */
+        post: operations["auth_token_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells who the token stands for. */
+        get: operations["me_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes the API (OpenAPI 3.1). */
+        get: operations["openapi.json_document"];
         put?: never;
         post?: never;
         delete?: never;
@@ -989,257 +888,1904 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            code: string;
-            detail?: string;
-            request_id?: string;
-            errors?: components["schemas"]["Fault"][];
-        };
-        Fault: {
-            pointer: string;
-            code: string;
-            detail: string;
-        };
-        TokenRequest: {
-            /** @enum {string} */
-            grant_type: "password" | "refresh_token";
-            email?: string;
-            password?: string;
-            refresh_token?: string;
-        };
-        Tokens: {
-            access_token: string;
-            token_type: string;
-            refresh_token: string;
-            expires_in_s: number;
-        };
-        User: {
-            id: string;
-            email: string;
-            role: string;
-            account: string;
-        };
-        Me: {
-            user: components["schemas"]["User"];
-            account: components["schemas"]["Account"];
-            permissions: components["schemas"]["Permissions"];
-            scopes: string[];
-        };
-        /** @enum {string} */
-        AccountKind: "carrier" | "service_provider" | "reseller" | "sub_reseller" | "customer";
-        /** @enum {string} */
-        AccountStatus: "active" | "disabled";
-        Permissions: {
-            scheduled_calls: boolean;
-            outbound_services: boolean;
-            recording: boolean;
-            conferencing: boolean;
-            queues: boolean;
-            custom_cli: boolean;
-            sip_destinations: boolean;
-            sub_accounts: boolean;
-            destination_classes: string[];
-        };
-        Limits: {
-            calls: number | null;
-            calls_per_second: number | null;
-            scheduled_in_progress: number | null;
-            scheduled_queued: number | null;
-        };
+        /** @description An account. */
         Account: {
-            id: string;
-            parent: string | null;
+            /** @description Its identifier. */
+            id: components["schemas"]["AccountId"];
+            parent?: components["schemas"]["AccountId"] | null;
+            /** @description Its level in the tree. */
             kind: components["schemas"]["AccountKind"];
+            /** @description Its name. */
             name: string;
-            reference: string | null;
+            /** @description The parent's own name for it (an account number). */
+            reference?: string | null;
+            /** @description Whether it may be used. */
             status: components["schemas"]["AccountStatus"];
+            /**
+             * @description IANA time zone of its calendars.
+             * @example Europe/London
+             */
             time_zone: string;
+            /** @description What it was granted. What holds is limited by every account above it. */
             permissions: components["schemas"]["Permissions"];
+            /** @description Its own limits. Those of all accounts above it hold too. */
             limits: components["schemas"]["Limits"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
             created_at: string;
         };
-        NewAccount: {
+        /** @example acc_01890a5d96a274d9a5b2c3d4e5f60718 */
+        AccountId: string;
+        /** @description An account to be created. */
+        AccountInput: {
+            /** @description Its level in the tree, which its parent must be able to have below it. */
             kind: components["schemas"]["AccountKind"];
+            /** @description Its name. */
             name: string;
-            reference?: string;
-            time_zone?: string;
+            /** @description The parent's own name for it. */
+            reference?: string | null;
+            /**
+             * @description IANA time zone; absent: the parent's.
+             * @example Europe/London
+             */
+            time_zone?: string | null;
+            /** @description What it is granted; what is absent is not. */
             permissions?: components["schemas"]["Permissions"];
+            /** @description Its own limits; what is absent is not limited by itself. */
             limits?: components["schemas"]["Limits"];
         };
-        /** @enum {string} */
-        NumberClass: "uk_geographic" | "uk_wide" | "uk_freephone" | "uk_special" | "uk_mobile" | "uk_personal" | "uk_premium" | "international";
-        /** @enum {string} */
-        NumberStatus: "active" | "parked" | "suspended";
-        Number: {
-            id: string;
-            account: string;
-            number: string;
-            class: components["schemas"]["NumberClass"];
-            status: components["schemas"]["NumberStatus"];
-            description: string;
-            call_plan: string | null;
-            /** Format: date-time */
+        /**
+         * @description The level of an account in the tree. Fixed at creation.
+         * @enum {string}
+         */
+        AccountKind: "carrier" | "service_provider" | "reseller" | "sub_reseller" | "customer";
+        /**
+         * @description What shall be changed. Only accounts above it change an account's reference, status,
+         *     permissions and limits.
+         */
+        AccountPatch: {
+            /**
+             * @description Its name.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description The parent's own name for it; null removes it.
+             * @default null
+             */
+            reference: string | null;
+            /** @default null */
+            status: components["schemas"]["AccountStatus"] | null;
+            /**
+             * @description IANA time zone.
+             * @default null
+             */
+            time_zone: string | null;
+            /** @default null */
+            permissions: components["schemas"]["Permissions"] | null;
+            /** @default null */
+            limits: components["schemas"]["Limits"] | null;
+        };
+        /**
+         * @description Whether an account may be used.
+         * @enum {string}
+         */
+        AccountStatus: "active" | "disabled";
+        /** @description A command to a live call. */
+        ActionInput: {
+            /** @description What to do. */
+            action: components["schemas"]["CallAction"];
+        };
+        /** @description A value that the driver put on record. */
+        Annotation: {
+            /** @description Name. */
+            name: string;
+            /** @description Value. */
+            value: string;
+        };
+        /** @description An audio file. */
+        Audio: {
+            /** @description Its identifier; call plans name it by this. */
+            id: components["schemas"]["AudioId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Its length in milliseconds.
+             */
+            duration_ms: number;
+            /**
+             * Format: int64
+             * @description Its size in bytes.
+             */
+            size_bytes: number;
+            /**
+             * Format: date-time
+             * @description When it was uploaded.
+             */
             created_at: string;
         };
-        NumberPatch: {
-            status?: components["schemas"]["NumberStatus"];
-            description?: string;
-            call_plan?: string | null;
-        };
-        CallPlan: {
-            id: string;
-            account: string;
-            name: string;
-            published_version: number | null;
-        };
-        /** @enum {string} */
-        ScheduledCallState: "queued" | "dialling" | "ringing" | "in_progress" | "completed" | "failed" | "cancelled" | "expired";
-        ScheduledCall: {
-            id: string;
-            account: string;
-            service_number: string;
-            first_party: string;
-            presentation_number: string | null;
-            /** Format: date-time */
-            not_before: string | null;
-            /** Format: date-time */
-            expires_at: string | null;
+        /** @example aud_01890a5d96a274d9a5b2c3d4e5f60718 */
+        AudioId: string;
+        /** @description What was asked for, read and checked. */
+        Booking: {
+            /** @description The service number whose active call plan runs; the network CLI (P-Asserted-Identity). */
+            service_number: components["schemas"]["E164"];
+            /** @description Whom to call. */
+            first_party: components["schemas"]["Destination"];
+            presentation_number?: components["schemas"]["E164"] | null;
+            /**
+             * Format: date-time
+             * @description Not dialled before.
+             */
+            not_before: string;
+            /**
+             * Format: date-time
+             * @description Not dialled from then on.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: int32
+             * @description How long the first party may ring, in seconds.
+             */
             ring_duration_s: number;
+            /** @description Values for the plan's variables. */
             variables: {
                 [key: string]: string;
             };
-            reference: string | null;
-            state: components["schemas"]["ScheduledCallState"];
-            cause: string | null;
-            sip_status: number | null;
-            call: string | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            /** Format: date-time */
-            answered_at: string | null;
-            /** Format: date-time */
-            ended_at: string | null;
+            /** @description The client's own name for it. */
+            reference?: string | null;
         };
-        NewScheduledCall: {
-            service_number: string;
-            first_party: string;
-            presentation_number?: string;
-            /** Format: date-time */
-            not_before?: string;
-            /** Format: date-time */
-            expires_at?: string;
-            ring_duration_s?: number;
+        /**
+         * @description What may be asked of a live call.
+         * @enum {string}
+         */
+        CallAction: "hang_up";
+        /** @example call_01890a5d96a274d9a5b2c3d4e5f60718 */
+        CallId: string;
+        /** @description A call plan. */
+        CallPlan: {
+            /** @description Its identifier. */
+            id: components["schemas"]["PlanId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /** @description Its name. */
+            name: string;
+            /** @description The draft, as it was last saved. */
+            draft: components["schemas"]["Plan"];
+            /** @description The draft's entity tag, to be sent as `If-Match`. */
+            draft_etag: string;
+            /**
+             * Format: int32
+             * @description The version that calls run; null: never published.
+             */
+            published_version?: number | null;
+            /** @description What was published, the latest first; only where one plan is read. */
+            versions?: components["schemas"]["VersionRow"][] | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description A call with all its legs: live while `ended_at` is null, afterwards its record. */
+        CallRecord: {
+            /** @description The call. */
+            id: components["schemas"]["CallId"];
+            /** @description Whose it is. */
+            account: components["schemas"]["AccountId"];
+            /** @description How it came to be. */
+            origin: components["schemas"]["Origin"];
+            /** @description The service number on which it runs; an outbound service has none. */
+            service_number?: string | null;
+            /** @description The A-party's number or address; null when withheld. */
+            calling?: string | null;
+            /** @description The dialled service number, or the dialled first party. */
+            called: string;
+            /** @description How far it is. */
+            state: components["schemas"]["CallState"];
+            /**
+             * Format: date-time
+             * @description When it came, or was dialled.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When the A-party was answered, or answered.
+             */
+            answered_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            cause?: components["schemas"]["Cause"] | null;
+            /**
+             * Format: int32
+             * @description The same as a Q.850 value.
+             */
+            q850?: number | null;
+            /**
+             * Format: int32
+             * @description The final SIP status of the A-party, where it was refused.
+             */
+            sip_status?: number | null;
+            outcome?: components["schemas"]["Outcome"] | null;
+            /**
+             * Format: int64
+             * @description From answer to end; 0 when it was not answered.
+             */
+            duration_ms: number;
+            scheduled_call?: components["schemas"]["ScheduledCallId"] | null;
+            instance?: components["schemas"]["InstanceId"] | null;
+            /**
+             * Format: int32
+             * @description How many legs a complete record has; `legs` holds as many when the call has ended.
+             */
+            expected_count: number;
+            /** @description Its legs, the A-party first. */
+            legs: components["schemas"]["LegRecord"][];
+            /** @description What its driver reached, in order; the first thousand. */
+            steps: components["schemas"]["Step"][];
+            /** @description What its driver put on record, in order; the first thousand. */
+            annotations: components["schemas"]["Annotation"][];
+            /** @description Its recordings. */
+            recordings: components["schemas"]["RecordingId"][];
+        };
+        /**
+         * @description How far a call is.
+         * @enum {string}
+         */
+        CallState: "dialling" | "ringing" | "in_progress" | "ended";
+        /**
+         * @description A cause by ITU-T Q.850.
+         * @enum {string}
+         */
+        Cause: "unallocated_number" | "no_route_to_transit_network" | "no_route_to_destination" | "normal_clearing" | "user_busy" | "no_user_responding" | "no_answer" | "subscriber_absent" | "call_rejected" | "number_changed" | "exchange_routing_error" | "non_selected_user_clearing" | "destination_out_of_order" | "invalid_number_format" | "facility_rejected" | "normal_unspecified" | "no_circuit" | "network_out_of_order" | "temporary_failure" | "congestion" | "channel_not_available" | "resource_unavailable" | "incoming_calls_barred" | "bearer_not_authorized" | "bearer_not_available" | "service_unavailable" | "bearer_not_implemented" | "restricted_bearer_only" | "service_not_implemented" | "not_in_closed_user_group" | "incompatible_destination" | "invalid_message" | "recovery_on_timer" | "protocol_error" | "interworking";
+        /**
+         * @example +447700900123
+         * @example sip:alice@example.com
+         */
+        Destination: string;
+        /**
+         * @description The class of a destination, by which calling is permitted.
+         * @enum {string}
+         */
+        DestinationClass: "uk_geographic" | "uk_wide" | "uk_freephone" | "uk_special" | "uk_mobile" | "uk_personal" | "uk_premium" | "europe" | "north_america" | "caribbean" | "latin_america" | "africa" | "middle_east" | "asia" | "oceania" | "satellite" | "global_freephone" | "global_shared";
+        /**
+         * @description Who dialled.
+         * @enum {string}
+         */
+        Direction: "inbound" | "outbound";
+        /**
+         * @description A telephone number in international form: `+` and 7 to 15 digits that begin with an assigned
+         *     calling code.
+         * @example +441632960001
+         */
+        E164: string;
+        /** @description A fact of the event catalogue. */
+        Event: {
+            /** @description Its identifier. */
+            id: components["schemas"]["EventId"];
+            /**
+             * @description Its type in the catalogue.
+             * @example call.answered
+             */
+            type: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            /** @description Where. */
+            account: components["schemas"]["AccountId"];
+            call?: components["schemas"]["CallId"] | null;
+            leg?: components["schemas"]["LegId"] | null;
+            /**
+             * Format: int64
+             * @description Counts within a call from 1, without gaps; 0 outside of a call.
+             */
+            sequence: number;
+            /** @description What else is known. */
+            data: unknown;
+        };
+        /** @example evt_01890a5d96a274d9a5b2c3d4e5f60718 */
+        EventId: string;
+        /** @description One fault of an input: where, which, and in words. */
+        Fault: {
+            /** @description Where it stands in the document: a JSON pointer (RFC 6901); empty: the document itself. */
+            pointer: string;
+            /** @description Its stable name, for programs. */
+            code: string;
+            /** @description What is wrong, for people. */
+            detail: string;
+        };
+        /**
+         * @description How a token is asked for.
+         * @enum {string}
+         */
+        GrantType: "password" | "refresh_token";
+        /** @description How the platform does. */
+        Health: {
+            /**
+             * @description `ok`, or what is wrong.
+             * @example ok
+             */
+            status: string;
+            /** @description The program's version. */
+            version: string;
+        };
+        /** @description One run of a service. */
+        Instance: {
+            /** @description Its identifier. */
+            id: components["schemas"]["InstanceId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /** @description The service. */
+            service: components["schemas"]["ServiceId"];
+            /** @description Whom it calls. */
+            to: string;
+            /** @description The presented number. */
+            from: string;
+            /** @description The application's own string, as it was given at the start. */
+            token: string;
+            /** @description Given to the application. */
+            outbound_parameters: string;
+            /** @description How far it is. */
+            state: components["schemas"]["InstanceState"];
+            call?: components["schemas"]["CallId"] | null;
+            cause?: components["schemas"]["Cause"] | null;
+            /**
+             * Format: int32
+             * @description The SIP status that it ended with.
+             */
+            sip_status?: number | null;
+            /** @description What was wrong with the application. */
+            failure?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updated_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+        };
+        /** @example ins_01890a5d96a274d9a5b2c3d4e5f60718 */
+        InstanceId: string;
+        /**
+         * @description How far an instance is.
+         * @enum {string}
+         */
+        InstanceState: "starting" | "running" | "ended";
+        /** @example leg_01890a5d96a274d9a5b2c3d4e5f60718 */
+        LegId: string;
+        /** @description One leg of a call, live or ended. */
+        LegRecord: {
+            /** @description The leg. */
+            id: components["schemas"]["LegId"];
+            /**
+             * Format: int32
+             * @description Its number within the call; 0 is the A-party.
+             */
+            number: number;
+            /** @description Which party. */
+            role: components["schemas"]["Role"];
+            /**
+             * Format: int32
+             * @description 1: primary leg, 2: outdial, 167: first party of a scheduled call.
+             */
+            call_type: number;
+            /** @description Who dialled. */
+            direction: components["schemas"]["Direction"];
+            /** @description The far party's number or SIP URI; null when withheld. */
+            address?: string | null;
+            /** @description The number that was presented to it. */
+            presentation?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was dialled, or came.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When it began to ring.
+             */
+            ringing_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was answered.
+             */
+            answered_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            cause?: components["schemas"]["Cause"] | null;
+            /**
+             * Format: int32
+             * @description The same as a Q.850 value.
+             */
+            q850?: number | null;
+            /**
+             * Format: int32
+             * @description The final SIP status, where one came or was sent.
+             */
+            sip_status?: number | null;
+            /** @description The codec (`PCMA`). */
+            codec?: string | null;
+            /**
+             * Format: int64
+             * @description RTP packets sent to it.
+             */
+            packets_sent: number;
+            /**
+             * Format: int64
+             * @description RTP packets received from it.
+             */
+            packets_received: number;
+        };
+        /**
+         * @description How much of it an account may use at a time. Null: no limit of its own; those of its ancestors
+         *     hold in any case.
+         */
+        Limits: {
+            /**
+             * Format: int32
+             * @description Calls at the same time, those of its descendants included.
+             * @default null
+             */
+            calls: number | null;
+            /**
+             * Format: int32
+             * @description New calls in any second, those of its descendants included.
+             * @default null
+             */
+            calls_per_second: number | null;
+            /**
+             * Format: int32
+             * @description Scheduled calls being dialled or talking at the same time, those of its descendants included.
+             * @default null
+             */
+            scheduled_in_progress: number | null;
+            /**
+             * Format: int32
+             * @description Scheduled calls that wait, those of its descendants included.
+             * @default null
+             */
+            scheduled_queued: number | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Account: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["AccountId"];
+                parent?: components["schemas"]["AccountId"] | null;
+                /** @description Its level in the tree. */
+                kind: components["schemas"]["AccountKind"];
+                /** @description Its name. */
+                name: string;
+                /** @description The parent's own name for it (an account number). */
+                reference?: string | null;
+                /** @description Whether it may be used. */
+                status: components["schemas"]["AccountStatus"];
+                /**
+                 * @description IANA time zone of its calendars.
+                 * @example Europe/London
+                 */
+                time_zone: string;
+                /** @description What it was granted. What holds is limited by every account above it. */
+                permissions: components["schemas"]["Permissions"];
+                /** @description Its own limits. Those of all accounts above it hold too. */
+                limits: components["schemas"]["Limits"];
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Audio: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier; call plans name it by this. */
+                id: components["schemas"]["AudioId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description Its length in milliseconds.
+                 */
+                duration_ms: number;
+                /**
+                 * Format: int64
+                 * @description Its size in bytes.
+                 */
+                size_bytes: number;
+                /**
+                 * Format: date-time
+                 * @description When it was uploaded.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_CallPlan: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["PlanId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /** @description Its name. */
+                name: string;
+                /** @description The draft, as it was last saved. */
+                draft: components["schemas"]["Plan"];
+                /** @description The draft's entity tag, to be sent as `If-Match`. */
+                draft_etag: string;
+                /**
+                 * Format: int32
+                 * @description The version that calls run; null: never published.
+                 */
+                published_version?: number | null;
+                /** @description What was published, the latest first; only where one plan is read. */
+                versions?: components["schemas"]["VersionRow"][] | null;
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_CallRecord: {
+            /** @description The items. */
+            items: {
+                /** @description The call. */
+                id: components["schemas"]["CallId"];
+                /** @description Whose it is. */
+                account: components["schemas"]["AccountId"];
+                /** @description How it came to be. */
+                origin: components["schemas"]["Origin"];
+                /** @description The service number on which it runs; an outbound service has none. */
+                service_number?: string | null;
+                /** @description The A-party's number or address; null when withheld. */
+                calling?: string | null;
+                /** @description The dialled service number, or the dialled first party. */
+                called: string;
+                /** @description How far it is. */
+                state: components["schemas"]["CallState"];
+                /**
+                 * Format: date-time
+                 * @description When it came, or was dialled.
+                 */
+                started_at: string;
+                /**
+                 * Format: date-time
+                 * @description When the A-party was answered, or answered.
+                 */
+                answered_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it ended.
+                 */
+                ended_at?: string | null;
+                cause?: components["schemas"]["Cause"] | null;
+                /**
+                 * Format: int32
+                 * @description The same as a Q.850 value.
+                 */
+                q850?: number | null;
+                /**
+                 * Format: int32
+                 * @description The final SIP status of the A-party, where it was refused.
+                 */
+                sip_status?: number | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                /**
+                 * Format: int64
+                 * @description From answer to end; 0 when it was not answered.
+                 */
+                duration_ms: number;
+                scheduled_call?: components["schemas"]["ScheduledCallId"] | null;
+                instance?: components["schemas"]["InstanceId"] | null;
+                /**
+                 * Format: int32
+                 * @description How many legs a complete record has; `legs` holds as many when the call has ended.
+                 */
+                expected_count: number;
+                /** @description Its legs, the A-party first. */
+                legs: components["schemas"]["LegRecord"][];
+                /** @description What its driver reached, in order; the first thousand. */
+                steps: components["schemas"]["Step"][];
+                /** @description What its driver put on record, in order; the first thousand. */
+                annotations: components["schemas"]["Annotation"][];
+                /** @description Its recordings. */
+                recordings: components["schemas"]["RecordingId"][];
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Event: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["EventId"];
+                /**
+                 * @description Its type in the catalogue.
+                 * @example call.answered
+                 */
+                type: string;
+                /**
+                 * Format: date-time
+                 * @description When it happened.
+                 */
+                time: string;
+                /** @description Where. */
+                account: components["schemas"]["AccountId"];
+                call?: components["schemas"]["CallId"] | null;
+                leg?: components["schemas"]["LegId"] | null;
+                /**
+                 * Format: int64
+                 * @description Counts within a call from 1, without gaps; 0 outside of a call.
+                 */
+                sequence: number;
+                /** @description What else is known. */
+                data: unknown;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Instance: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["InstanceId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /** @description The service. */
+                service: components["schemas"]["ServiceId"];
+                /** @description Whom it calls. */
+                to: string;
+                /** @description The presented number. */
+                from: string;
+                /** @description The application's own string, as it was given at the start. */
+                token: string;
+                /** @description Given to the application. */
+                outbound_parameters: string;
+                /** @description How far it is. */
+                state: components["schemas"]["InstanceState"];
+                call?: components["schemas"]["CallId"] | null;
+                cause?: components["schemas"]["Cause"] | null;
+                /**
+                 * Format: int32
+                 * @description The SIP status that it ended with.
+                 */
+                sip_status?: number | null;
+                /** @description What was wrong with the application. */
+                failure?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was started.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it last changed.
+                 */
+                updated_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it ended.
+                 */
+                ended_at?: string | null;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Number: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["NumberId"];
+                /** @description Who uses it. */
+                account: components["schemas"]["AccountId"];
+                /**
+                 * @description E.164.
+                 * @example +441632960001
+                 */
+                number: string;
+                /** @description What kind of number it is. */
+                class: components["schemas"]["NumberClass"];
+                /** @description Whether it takes and makes calls. */
+                status: components["schemas"]["NumberStatus"];
+                /** @description What people say about it. */
+                description: string;
+                call_plan?: components["schemas"]["PlanId"] | null;
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_OutboundService: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["ServiceId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /** @description Its name. */
+                name: string;
+                /** @description The pages of the application. */
+                rest: components["schemas"]["Rest"];
+                /** @description Given to the application with each instance. */
+                application_parameters: string;
+                /**
+                 * Format: int32
+                 * @description How many further calls an instance may make at a time.
+                 */
+                extra_channels: number;
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Recording: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["RecordingId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /** @description The recorded call. */
+                call: components["schemas"]["CallId"];
+                /**
+                 * Format: int32
+                 * @description 1: all parties mixed; 2: the first party left, the other one right.
+                 */
+                channels: number;
+                /**
+                 * Format: int64
+                 * @description Its length in milliseconds.
+                 */
+                duration_ms: number;
+                /**
+                 * Format: int64
+                 * @description Its size in bytes.
+                 */
+                size_bytes: number;
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Route: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["RouteId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /**
+                 * @description The leading part of the E.164 number, `+` included.
+                 * @example +44
+                 */
+                prefix: string;
+                /** @description Where matching numbers go. */
+                trunk: components["schemas"]["TrunkId"];
+                /**
+                 * Format: int32
+                 * @description Lower is tried first among equal prefixes.
+                 */
+                priority: number;
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_ScheduledCall: {
+            /** @description The items. */
+            items: (components["schemas"]["Booking"] & {
+                /** @description Its identifier. */
+                id: components["schemas"]["ScheduledCallId"];
+                /** @description Whose it is. */
+                account: components["schemas"]["AccountId"];
+                /** @description How far it is. */
+                state: components["schemas"]["State"];
+                cause?: components["schemas"]["Cause"] | null;
+                /**
+                 * Format: int32
+                 * @description The final SIP status, where the first party refused.
+                 */
+                sip_status?: number | null;
+                call?: components["schemas"]["CallId"] | null;
+                /**
+                 * Format: date-time
+                 * @description When it was asked for.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When its state changed last.
+                 */
+                updated_at: string;
+                /**
+                 * Format: date-time
+                 * @description When the first party answered.
+                 */
+                answered_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was over.
+                 */
+                ended_at?: string | null;
+            })[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Trunk: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["TrunkId"];
+                /** @description Who owns it. */
+                account: components["schemas"]["AccountId"];
+                /** @description Its name. */
+                name: string;
+                /**
+                 * @description Host name or address, with a port where it is not 5060.
+                 * @example sip.example.com:5060
+                 */
+                host: string;
+                /** @description How requests are sent. */
+                transport: components["schemas"]["TrunkTransport"];
+                /** @description For digest authentication. */
+                username?: string | null;
+                /**
+                 * @description Networks whose calls come from this trunk.
+                 * @example [
+                 *       "192.0.2.0/24"
+                 *     ]
+                 */
+                allowed_sources: string[];
+                /** @description Offered codecs, the best first. */
+                codecs: string[];
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_User: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["UserId"];
+                /** @description The account that it acts for. */
+                account: components["schemas"]["AccountId"];
+                /** @description What it signs in with. */
+                email: string;
+                /** @description The person's name. */
+                name: string;
+                /** @description What it may do. */
+                role: components["schemas"]["Role"];
+                /** @description Whether it may sign in. */
+                status: components["schemas"]["UserStatus"];
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it last signed in.
+                 */
+                signed_in_at?: string | null;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_VersionRow: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int32
+                 * @description Counts from 1.
+                 */
+                version: number;
+                /**
+                 * Format: date-time
+                 * @description When it was published.
+                 */
+                published_at: string;
+                published_by?: components["schemas"]["UserId"] | null;
+                /** @description What was said about it. */
+                note: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description Who am I? */
+        Me: {
+            /** @description The user. */
+            user: components["schemas"]["User"];
+            /** @description Its account. */
+            account: components["schemas"]["Account"];
+            /** @description What the account may do, given all accounts above it. */
+            permissions: components["schemas"]["Permissions"];
+            /**
+             * @description What the token permits.
+             * @example [
+             *       "read",
+             *       "write"
+             *     ]
+             */
+            scopes: string[];
+        };
+        /** @description One node of a plan, as it is written. */
+        Node: {
+            /** @description Unique in the plan; 1 to 100 characters. */
+            id: string;
+            /** @description Its type: `start`, `play_audio`, `ivr_menu`, … */
+            type: string;
+            /** @description What people call it. */
+            name?: string;
+            /** @description Its colour on the canvas. */
+            colour?: string | null;
+            /** @description A remark for people. */
+            note?: string | null;
+            position?: components["schemas"]["NodePosition"] | null;
+            /** @description The properties of its type. */
+            properties?: {
+                [key: string]: unknown;
+            };
+            /** @description Where each connected branch leads: branch name to node id. */
+            branches?: {
+                [key: string]: string;
+            };
+        };
+        /** @description A place on the canvas. */
+        NodePosition: {
+            /**
+             * Format: double
+             * @description To the right, in pixels.
+             */
+            x: number;
+            /**
+             * Format: double
+             * @description Downwards, in pixels.
+             */
+            y: number;
+        };
+        /** @description A service number. */
+        Number: {
+            /** @description Its identifier. */
+            id: components["schemas"]["NumberId"];
+            /** @description Who uses it. */
+            account: components["schemas"]["AccountId"];
+            /**
+             * @description E.164.
+             * @example +441632960001
+             */
+            number: string;
+            /** @description What kind of number it is. */
+            class: components["schemas"]["NumberClass"];
+            /** @description Whether it takes and makes calls. */
+            status: components["schemas"]["NumberStatus"];
+            /** @description What people say about it. */
+            description: string;
+            call_plan?: components["schemas"]["PlanId"] | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+        };
+        /**
+         * @description The class of a service number.
+         * @enum {string}
+         */
+        NumberClass: "uk_geographic" | "uk_wide" | "uk_freephone" | "uk_special" | "uk_mobile" | "uk_personal" | "uk_premium" | "international";
+        /** @example num_01890a5d96a274d9a5b2c3d4e5f60718 */
+        NumberId: string;
+        /**
+         * @description A number for an account: out of the pool of an account above it, or, from a carrier or a
+         *     service provider, a new one.
+         */
+        NumberInput: {
+            /**
+             * @description E.164, or as it is dialled in the platform's country.
+             * @example +441632960001
+             */
+            number: string;
+            /** @description What people say about it. */
+            description?: string;
+            call_plan?: components["schemas"]["PlanId"] | null;
+            status?: components["schemas"]["NumberStatus"] | null;
+        };
+        /** @description What shall be changed. */
+        NumberPatch: {
+            /** @default null */
+            status: components["schemas"]["NumberStatus"] | null;
+            /**
+             * @description What people say about it.
+             * @default null
+             */
+            description: string | null;
+            /** @default null */
+            call_plan: components["schemas"]["PlanId"] | null;
+        };
+        /**
+         * @description Whether a service number takes calls.
+         * @enum {string}
+         */
+        NumberStatus: "active" | "parked" | "suspended";
+        /**
+         * @description How a call came to be.
+         * @enum {string}
+         */
+        Origin: "inbound" | "scheduled" | "outbound_service";
+        /** @description An outbound service. Its password is never told. */
+        OutboundService: {
+            /** @description Its identifier. */
+            id: components["schemas"]["ServiceId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /** @description Its name. */
+            name: string;
+            /** @description The pages of the application. */
+            rest: components["schemas"]["Rest"];
+            /** @description Given to the application with each instance. */
+            application_parameters: string;
+            /**
+             * Format: int32
+             * @description How many further calls an instance may make at a time.
+             */
+            extra_channels: number;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /**
+         * @description How a call went, for its record.
+         * @enum {string}
+         */
+        Outcome: "answered" | "unanswered" | "engaged" | "failed";
+        /** @description A page of the application. */
+        PageAddress: {
+            /**
+             * @description An absolute http or https address.
+             * @example https://app.example.com/first
+             */
+            address: string;
+            /** @description How it is asked for. */
+            method?: components["schemas"]["PageMethod"];
+        };
+        /**
+         * @description How a page is asked for.
+         * @enum {string}
+         */
+        PageMethod: "GET" | "POST";
+        /**
+         * @description What an account was granted. Everything is refused unless granted.
+         *
+         *     An account's permissions can never exceed its parent's: a grant that does is refused
+         *     ([`Permissions::exceeding`]), and what holds is the intersection along the path
+         *     ([`Permissions::effective`]), so that a revocation above takes effect at once below.
+         */
+        Permissions: {
+            /**
+             * @description May create scheduled calls.
+             * @default false
+             */
+            scheduled_calls: boolean;
+            /**
+             * @description May start outbound services.
+             * @default false
+             */
+            outbound_services: boolean;
+            /**
+             * @description May record calls.
+             * @default false
+             */
+            recording: boolean;
+            /**
+             * @description May use conferences.
+             * @default false
+             */
+            conferencing: boolean;
+            /**
+             * @description May use queues.
+             * @default false
+             */
+            queues: boolean;
+            /**
+             * @description May present numbers that are not hosted here.
+             * @default false
+             */
+            custom_cli: boolean;
+            /**
+             * @description May call SIP URIs.
+             * @default false
+             */
+            sip_destinations: boolean;
+            /**
+             * @description May create sub accounts where its kind has none by itself (customers).
+             * @default false
+             */
+            sub_accounts: boolean;
+            /**
+             * @description Where it may call.
+             * @default []
+             */
+            destination_classes: components["schemas"]["DestinationClass"][];
+        };
+        /**
+         * @description A call plan: a graph of nodes that begins at its one `start` node.
+         *
+         *     A document that is not finished can be read and kept: what a node has wrong in its type or its
+         *     properties stays as it came and is named by [`validate`](super::validate::validate).
+         */
+        Plan: {
+            /**
+             * Format: int32
+             * @description 1.
+             */
+            format_version: number;
+            /** @description What people call it. */
+            name?: string;
+            /** @description The nodes, in any order. */
+            nodes: components["schemas"]["Node"][];
+            /** @description The variables that the nodes use. */
+            variables?: components["schemas"]["PlanVariable"][];
+        };
+        /** @example plan_01890a5d96a274d9a5b2c3d4e5f60718 */
+        PlanId: string;
+        /** @description A plan to be created. */
+        PlanInput: {
+            /** @description Its name. */
+            name: string;
+            draft?: components["schemas"]["Plan"] | null;
+        };
+        /** @description What shall be changed. */
+        PlanPatch: {
+            /**
+             * @description Its name.
+             * @default null
+             */
+            name: string | null;
+        };
+        /** @description One problem of a plan. */
+        PlanProblem: {
+            /** @description How bad it is. */
+            severity: components["schemas"]["PlanProblemSeverity"];
+            /** @description The node that has it; `null`: the plan. */
+            node?: string | null;
+            /** @description The branch that has it. */
+            branch?: string | null;
+            /** @description The property that has it, or the variable. */
+            property?: string | null;
+            /** @description Which problem it is. */
+            code: components["schemas"]["PlanProblemCode"];
+            /** @description What is wrong, for people. */
+            text: string;
+        };
+        /**
+         * @description Names a problem; stable, so that programs can tell problems apart.
+         * @enum {string}
+         */
+        PlanProblemCode: "unknown_format_version" | "too_few_nodes" | "too_many_nodes" | "too_many_variables" | "name_too_long" | "no_start" | "several_starts" | "invalid_node_id" | "duplicate_node_id" | "unknown_node_type" | "unknown_property" | "missing_property" | "invalid_property" | "out_of_range" | "unknown_branch" | "missing_branch" | "unknown_target" | "branch_to_itself" | "branch_to_start" | "endless_loop" | "too_many_silent_nodes" | "unreachable_node" | "invalid_variable_name" | "duplicate_variable" | "reserved_variable" | "unknown_variable" | "invalid_default" | "unused_variable" | "unset_variable" | "not_permitted" | "invalid_destination" | "unknown_audio" | "unknown_number";
+        /**
+         * @description How bad a problem is.
+         * @enum {string}
+         */
+        PlanProblemSeverity: "error" | "warning";
+        /** @description What happens in a simulated call. */
+        PlanScript: {
+            /** @description How the call comes to be. */
+            origin?: components["schemas"]["Origin"];
+            /** @description The number of the A-party; `null`: withheld. */
+            calling?: string | null;
+            /** @description The dialled number. */
+            called?: string;
+            /**
+             * Format: date-time
+             * @description When the call begins.
+             */
+            at: string;
+            /**
+             * @description The account's time zone.
+             * @example Europe/London
+             */
+            time_zone?: string;
+            /** @description Values given when the call is started. */
             variables?: {
                 [key: string]: string;
             };
-            reference?: string;
+            /** @description The shared values of `global` variables. */
+            globals?: {
+                [key: string]: string;
+            };
+            /** @description What happens, in any order. */
+            events?: components["schemas"]["PlanScriptEvent"][];
         };
-        /** @enum {string} */
-        CallOrigin: "inbound" | "scheduled" | "outbound_service";
-        /** @enum {string} */
-        CallState: "dialling" | "ringing" | "in_progress" | "ended";
-        /** @enum {string} */
-        Outcome: "answered" | "unanswered" | "engaged" | "failed";
-        Leg: {
-            id: string;
-            number: number;
-            role: string;
-            direction: string;
-            address: string | null;
-            presentation: string | null;
-            /** Format: date-time */
-            started_at: string;
-            /** Format: date-time */
-            ringing_at: string | null;
-            /** Format: date-time */
-            answered_at: string | null;
-            /** Format: date-time */
-            ended_at: string | null;
-            cause: string | null;
-            sip_status: number | null;
-            codec: string | null;
-            packets_sent: number;
-            packets_received: number;
+        /** @description Something that happens at a time. */
+        PlanScriptEvent: components["schemas"]["PlanScriptHappening"] & {
+            /**
+             * Format: int64
+             * @description When, in ms from the beginning of the call.
+             */
+            at_ms: number;
         };
-        Step: {
-            /** Format: date-time */
-            at: string;
+        /** @description Something that people or the network do. */
+        PlanScriptHappening: {
+            /** @description `0-9 A-D * #`. */
+            digits: string;
+            /** @enum {string} */
+            event: "digits";
+        } | {
+            /** @enum {string} */
+            event: "answered";
+        } | {
+            /** @description Why: `user_busy`, `no_answer`, `unallocated_number`, … */
+            cause: components["schemas"]["Cause"];
+            /** @enum {string} */
+            event: "dial_failed";
+        } | {
+            /** @description Which. */
+            party: components["schemas"]["PlanScriptParty"];
+            /** @enum {string} */
+            event: "hung_up";
+        } | {
+            /** @enum {string} */
+            event: "full";
+        } | {
+            /** @enum {string} */
+            event: "nobody_free";
+        } | {
+            /**
+             * Format: int32
+             * @description 1 is the head.
+             */
+            position: number;
+            /** @enum {string} */
+            event: "queue_position";
+        } | {
+            /** @enum {string} */
+            event: "queue_offered";
+        } | {
+            /** @enum {string} */
+            event: "conference_ended";
+        };
+        /**
+         * @description A party of a simulated call.
+         * @enum {string}
+         */
+        PlanScriptParty: "a" | "b";
+        /** @description What happened in a simulated call. */
+        PlanTranscript: {
+            /** @description The nodes that the call passed, in order. */
+            steps: components["schemas"]["SimulatedStep"][];
+            /** @description What the plan asked of the call, in order, without the steps. */
+            effects: components["schemas"]["SimulatedEffect"][];
+            end?: components["schemas"]["SimulatedEnd"] | null;
+            /** @description The plan's variables at the end. */
+            variables: {
+                [key: string]: string;
+            };
+        };
+        /** @description A variable of a plan. */
+        PlanVariable: {
+            /** @description `@` and letters, digits and underscores; 2 to 100 characters. */
+            name: string;
+            /** @description Used until something is assigned, and wherever what was assigned does not fit. */
+            default: string;
+            /** @description Who shares its value. */
+            scope?: components["schemas"]["PlanVariableScope"];
+            /** @description A remark for people. */
+            description?: string;
+        };
+        /**
+         * @description Who shares the value of a variable.
+         * @enum {string}
+         */
+        PlanVariableScope: "call" | "global";
+        /** @description RFC 9457 problem details. */
+        Problem: {
+            /**
+             * @description A stable URI of the kind of problem.
+             * @example urn:strowger:problem:invalid
+             */
+            type: string;
+            /** @description Its short text. */
+            title: string;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status: number;
+            /**
+             * @description The stable name of the kind of problem.
+             * @example invalid
+             */
+            code: string;
+            /** @description What is special about this one. */
+            detail?: string | null;
+            /** @description Names this request in the operator's log. */
+            request_id: string;
+            /** @description Every fault of the input. */
+            errors?: components["schemas"]["Fault"][];
+        };
+        /** @description What is wrong with a plan. */
+        Problems: {
+            /** @description Every problem; a plan with errors cannot be published. */
+            problems: components["schemas"]["PlanProblem"][];
+        };
+        /** @description A wish to publish the draft. */
+        PublishInput: {
+            /**
+             * @description What is to be said about it.
+             * @default
+             */
+            note: string;
+        };
+        /** @description Whether the platform takes work. */
+        Readiness: {
+            /**
+             * @description `ready`, `draining` or `unavailable`.
+             * @example ready
+             */
+            status: string;
+            /** @description The database answers. */
+            database: boolean;
+            /** @description The actors answer. */
+            platform: boolean;
+            /**
+             * Format: int64
+             * @description Calls that live now.
+             */
+            live_calls: number;
+        };
+        /** @description A recording. */
+        Recording: {
+            /** @description Its identifier. */
+            id: components["schemas"]["RecordingId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /** @description The recorded call. */
+            call: components["schemas"]["CallId"];
+            /**
+             * Format: int32
+             * @description 1: all parties mixed; 2: the first party left, the other one right.
+             */
+            channels: number;
+            /**
+             * Format: int64
+             * @description Its length in milliseconds.
+             */
+            duration_ms: number;
+            /**
+             * Format: int64
+             * @description Its size in bytes.
+             */
+            size_bytes: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+        };
+        /** @example rec_01890a5d96a274d9a5b2c3d4e5f60718 */
+        RecordingId: string;
+        /** @description A wish for the next token. */
+        RefreshRequest: {
+            /** @description The refresh token, which can be used once. */
+            refresh_token: string;
+        };
+        /** @description A plan that is not saved, and what happens to it. */
+        Rehearsal: {
+            /** @description The plan. */
+            plan: components["schemas"]["Plan"];
+            /** @description The call, and what its parties do. */
+            script: components["schemas"]["PlanScript"];
+        };
+        /** @description A request for a scheduled call, as it comes. */
+        Request: {
+            /**
+             * @description The service number whose active call plan runs; it is the network CLI.
+             * @example +441632960001
+             */
+            service_number: string;
+            /**
+             * @description Whom to call: a number, or a SIP URI where the account may.
+             * @example +447700900123
+             */
+            first_party: string;
+            /** @description The number that is presented; absent: the service number. */
+            presentation_number?: string | null;
+            /**
+             * Format: date-time
+             * @description Not dialled before; absent: now.
+             */
+            not_before?: string | null;
+            /**
+             * Format: date-time
+             * @description Not dialled from then on; absent: no end.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: int32
+             * @description How long the first party may ring; absent: 60 seconds.
+             */
+            ring_duration_s?: number | null;
+            /** @description Values for the plan's variables. */
+            variables?: {
+                [key: string]: string;
+            };
+            /** @description The client's own name for it. */
+            reference?: string | null;
+        };
+        /** @description The pages of the application. */
+        Rest: {
+            /** @description Asked for when the call is answered. */
+            first_page: components["schemas"]["PageAddress"];
+            final_page?: components["schemas"]["PageAddress"] | null;
+            error_page?: components["schemas"]["PageAddress"] | null;
+        };
+        /**
+         * @description Which party a leg is.
+         * @enum {string}
+         */
+        Role: "a" | "b" | "c";
+        /** @description A rule that sends numbers to a trunk; descendants inherit it. */
+        Route: {
+            /** @description Its identifier. */
+            id: components["schemas"]["RouteId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /**
+             * @description The leading part of the E.164 number, `+` included.
+             * @example +44
+             */
+            prefix: string;
+            /** @description Where matching numbers go. */
+            trunk: components["schemas"]["TrunkId"];
+            /**
+             * Format: int32
+             * @description Lower is tried first among equal prefixes.
+             */
+            priority: number;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+        };
+        /** @example rte_01890a5d96a274d9a5b2c3d4e5f60718 */
+        RouteId: string;
+        /** @description A route to be created. */
+        RouteInput: {
+            /** @description The leading part of the E.164 number, `+` included; `+` alone matches all. */
+            prefix: string;
+            /** @description Where matching numbers go. */
+            trunk: components["schemas"]["TrunkId"];
+            /**
+             * Format: int32
+             * @description Lower is tried first among equal prefixes.
+             */
+            priority?: number;
+        };
+        /** @description A scheduled call. */
+        ScheduledCall: components["schemas"]["Booking"] & {
+            /** @description Its identifier. */
+            id: components["schemas"]["ScheduledCallId"];
+            /** @description Whose it is. */
+            account: components["schemas"]["AccountId"];
+            /** @description How far it is. */
+            state: components["schemas"]["State"];
+            cause?: components["schemas"]["Cause"] | null;
+            /**
+             * Format: int32
+             * @description The final SIP status, where the first party refused.
+             */
+            sip_status?: number | null;
+            call?: components["schemas"]["CallId"] | null;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When its state changed last.
+             */
+            updated_at: string;
+            /**
+             * Format: date-time
+             * @description When the first party answered.
+             */
+            answered_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            ended_at?: string | null;
+        };
+        /** @example sch_01890a5d96a274d9a5b2c3d4e5f60718 */
+        ScheduledCallId: string;
+        /** @example svc_01890a5d96a274d9a5b2c3d4e5f60718 */
+        ServiceId: string;
+        /** @description The whole configuration of a service. */
+        ServiceInput: {
+            /** @description With this, and the service's name as user, a program starts it; at least 10 characters. */
+            service_password: string;
+            /** @description The pages of the application. */
+            rest: components["schemas"]["Rest"];
+            /** @description Given to the application with each instance. */
+            application_parameters?: string;
+            /**
+             * Format: int32
+             * @description How many further calls an instance may make at a time (0 to 100).
+             */
+            extra_channels?: number;
+        };
+        /** @description Something that the plan asked of a simulated call. */
+        SimulatedEffect: {
+            /**
+             * Format: int64
+             * @description When, in ms from the beginning.
+             */
+            at_ms: number;
+            /** @description The node that asked. */
             node: string;
+            /** @description What: `answer`, `play`, `dial`, … */
+            effect: string;
+            /** @description The particulars. */
+            detail: Record<string, never>;
+        };
+        /** @description How a simulated call ended. */
+        SimulatedEnd: {
+            /**
+             * Format: int64
+             * @description When, in ms from the beginning.
+             */
+            at_ms: number;
+            /** @description Why. */
+            cause: components["schemas"]["Cause"];
+        };
+        /** @description A node that a simulated call passed. */
+        SimulatedStep: {
+            /**
+             * Format: int64
+             * @description When, in ms from the beginning.
+             */
+            at_ms: number;
+            /** @description The node's id. */
+            node: string;
+            /** @description Its type. */
             kind: string;
+            /** @description The branch by which the one before was left; empty at first. */
             branch: string;
         };
-        Annotation: {
+        /** @description A wish to start a service. */
+        StartInput: {
+            /**
+             * @description Whom to call: a number, or a SIP URI where the account may.
+             * @example +447700900123
+             */
+            to: string;
+            /**
+             * @description The presented number; needed when `to` is a number.
+             * @example +441632960001
+             */
+            from?: string | null;
+            /** @description The application's own string, given back in every request. */
+            token?: string | null;
+            /** @description Given to the application. */
+            outbound_parameters?: string | null;
+        };
+        /** @description What was started. */
+        Started: {
+            /** @description The instance. */
+            instance: components["schemas"]["InstanceId"];
+        };
+        /**
+         * @description How far a scheduled call is.
+         * @enum {string}
+         */
+        State: "queued" | "dialling" | "ringing" | "in_progress" | "completed" | "failed" | "cancelled" | "expired";
+        /** @description A node or an action that the call reached. */
+        Step: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Node id or action index. */
+            node: string;
+            /** @description Its type. */
+            kind: string;
+            /** @description The branch by which the one before was left. */
+            branch: string;
+        };
+        /** @description An access token and what to renew it with. */
+        TokenAnswer: {
+            /** @description Send it as `Authorization: Bearer …`. */
+            access_token: string;
+            /**
+             * @description `Bearer`.
+             * @example Bearer
+             */
+            token_type: string;
+            /** @description Exchange it for the next pair; using it twice ends the sign-in. */
+            refresh_token: string;
+            /**
+             * Format: int64
+             * @description How long the access token is good, in seconds.
+             * @example 900
+             */
+            expires_in_s: number;
+        };
+        /** @description A wish for a token. */
+        TokenRequest: {
+            /** @description How. */
+            grant_type: components["schemas"]["GrantType"];
+            /**
+             * @description With `password`: the e-mail address.
+             * @example alice@example.com
+             */
+            email?: string | null;
+            /** @description With `password`: the password. */
+            password?: string | null;
+            /** @description With `refresh_token`: the token, which can be used once. */
+            refresh_token?: string | null;
+        };
+        /** @description A carrier or PBX that takes and gives calls. */
+        Trunk: {
+            /** @description Its identifier. */
+            id: components["schemas"]["TrunkId"];
+            /** @description Who owns it. */
+            account: components["schemas"]["AccountId"];
+            /** @description Its name. */
             name: string;
-            value: string;
-        };
-        Call: {
-            id: string;
-            account: string;
-            origin: components["schemas"]["CallOrigin"];
-            service_number: string | null;
-            calling: string | null;
-            called: string;
-            state: components["schemas"]["CallState"];
-            /** Format: date-time */
-            started_at: string;
-            /** Format: date-time */
-            answered_at: string | null;
-            /** Format: date-time */
-            ended_at: string | null;
-            cause: string | null;
-            q850: number | null;
-            sip_status: number | null;
-            outcome: components["schemas"]["Outcome"] | null;
-            duration_ms: number;
-            scheduled_call: string | null;
-            instance: string | null;
-            legs: components["schemas"]["Leg"][];
-            steps: components["schemas"]["Step"][];
-            annotations: components["schemas"]["Annotation"][];
-            recordings: string[];
-        };
-        CallAction: {
-            /** @enum {string} */
-            action: "hang_up";
-        };
-        Recording: {
-            id: string;
-            account: string;
-            call: string;
-            /** Format: date-time */
+            /**
+             * @description Host name or address, with a port where it is not 5060.
+             * @example sip.example.com:5060
+             */
+            host: string;
+            /** @description How requests are sent. */
+            transport: components["schemas"]["TrunkTransport"];
+            /** @description For digest authentication. */
+            username?: string | null;
+            /**
+             * @description Networks whose calls come from this trunk.
+             * @example [
+             *       "192.0.2.0/24"
+             *     ]
+             */
+            allowed_sources: string[];
+            /** @description Offered codecs, the best first. */
+            codecs: string[];
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
             created_at: string;
-            duration_ms: number;
-            size_bytes: number;
         };
-        AccountPage: {
-            items: components["schemas"]["Account"][];
-            next_cursor: string | null;
+        /** @example trk_01890a5d96a274d9a5b2c3d4e5f60718 */
+        TrunkId: string;
+        /** @description A trunk to be created. */
+        TrunkInput: {
+            /** @description Its name. */
+            name: string;
+            /** @description Host name or address, with a port where it is not 5060. */
+            host: string;
+            transport?: components["schemas"]["TrunkTransport"] | null;
+            /** @description For digest authentication. */
+            username?: string | null;
+            /** @description For digest authentication; never told again. */
+            password?: string | null;
+            /** @description Networks whose calls come from this trunk. */
+            allowed_sources?: string[];
+            /** @description Offered codecs, the best first; absent: `PCMA`, `PCMU`. */
+            codecs?: string[] | null;
         };
-        NumberPage: {
-            items: components["schemas"]["Number"][];
-            next_cursor: string | null;
+        /** @description What shall be changed. */
+        TrunkPatch: {
+            /**
+             * @description Its name.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description Host name or address, with a port where it is not 5060.
+             * @default null
+             */
+            host: string | null;
+            /** @default null */
+            transport: components["schemas"]["TrunkTransport"] | null;
+            /**
+             * @description For digest authentication; null: none.
+             * @default null
+             */
+            username: string | null;
+            /**
+             * @description For digest authentication; null: none.
+             * @default null
+             */
+            password: string | null;
+            /**
+             * @description Networks whose calls come from this trunk.
+             * @default null
+             */
+            allowed_sources: string[] | null;
+            /**
+             * @description Offered codecs, the best first.
+             * @default null
+             */
+            codecs: string[] | null;
         };
-        CallPlanPage: {
-            items: components["schemas"]["CallPlan"][];
-            next_cursor: string | null;
+        /**
+         * @description What carries a trunk's SIP.
+         * @enum {string}
+         */
+        TrunkTransport: "udp" | "tcp";
+        /** @description A user. */
+        User: {
+            /** @description Its identifier. */
+            id: components["schemas"]["UserId"];
+            /** @description The account that it acts for. */
+            account: components["schemas"]["AccountId"];
+            /** @description What it signs in with. */
+            email: string;
+            /** @description The person's name. */
+            name: string;
+            /** @description What it may do. */
+            role: components["schemas"]["Role"];
+            /** @description Whether it may sign in. */
+            status: components["schemas"]["UserStatus"];
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it last signed in.
+             */
+            signed_in_at?: string | null;
         };
-        ScheduledCallPage: {
-            items: components["schemas"]["ScheduledCall"][];
-            next_cursor: string | null;
+        /** @example usr_01890a5d96a274d9a5b2c3d4e5f60718 */
+        UserId: string;
+        /** @description A user to be created. */
+        UserInput: {
+            /**
+             * @description Unique on the platform, in any case.
+             * @example alice@example.com
+             */
+            email: string;
+            /** @description The person's name. */
+            name: string;
+            /** @description What it may do. */
+            role: components["schemas"]["Role"];
+            /** @description At least 10 characters. */
+            password: string;
         };
-        CallPage: {
-            items: components["schemas"]["Call"][];
-            next_cursor: string | null;
+        /** @description What shall be changed. */
+        UserPatch: {
+            /**
+             * @description The person's name.
+             * @default null
+             */
+            name: string | null;
+            /** @default null */
+            role: components["schemas"]["Role"] | null;
+            /**
+             * @description A new password; ends every sign-in of the user.
+             * @default null
+             */
+            password: string | null;
+            /** @default null */
+            status: components["schemas"]["UserStatus"] | null;
         };
-        RecordingPage: {
-            items: components["schemas"]["Recording"][];
-            next_cursor: string | null;
+        /**
+         * @description Whether a user may sign in.
+         * @enum {string}
+         */
+        UserStatus: "active" | "disabled";
+        /** @description A published version, without its plan. */
+        VersionRow: {
+            /**
+             * Format: int32
+             * @description Counts from 1.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When it was published.
+             */
+            published_at: string;
+            published_by?: components["schemas"]["UserId"] | null;
+            /** @description What was said about it. */
+            note: string;
+        };
+        /** @description A published version. */
+        VersionView: components["schemas"]["VersionRow"] & {
+            /** @description The plan. */
+            plan: components["schemas"]["Plan"];
         };
     };
     responses: never;
@@ -1249,4 +2795,2519 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    system_health_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    system_metrics_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    system_ready_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ".well-known_jwks.json_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Account"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audio_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Audio"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audio_upload: {
+        parameters: {
+            query?: {
+                /** @description Its name; absent: the file name of the form, or `audio.wav`. */
+                name?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "audio/wav": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audio"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audio_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the audio */
+                audio: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audio"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audio_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the audio */
+                audio: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audio_content_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the audio */
+                audio: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_CallPlan"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallPlan"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_simulate_simulate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rehearsal"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanTranscript"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_validate_validate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Plan"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problems"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallPlan"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallPlan"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_draft_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_draft_save_draft: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the draft that was read */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Plan"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_publish_publish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_simulate_simulate_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanScript"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanTranscript"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_validate_validate_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problems"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_versions_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_VersionRow"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_call_plans_versions_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Counts from 1 */
+                version: number;
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_calls_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' calls are listed too. */
+                descendants?: boolean;
+                /** @description Live or ended; absent: both. */
+                state?: "live" | "ended";
+                /** @description Where the service number, the calling or the called number is this one. */
+                number?: string;
+                /** @description How the call came to be. */
+                origin?: "inbound" | "scheduled" | "outbound_service";
+                /** @description The scheduled call that it carries out. */
+                scheduled_call?: components["schemas"]["ScheduledCallId"];
+                /** @description Started at this time or later. */
+                "created_at[gte]"?: string;
+                /** @description Started before this time. */
+                "created_at[lt]"?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_CallRecord"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_calls_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the call */
+                call: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallRecord"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_calls_actions_act: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the call */
+                call: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionInput"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionInput"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_calls_events_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the call */
+                call: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Event"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_children_children: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Account"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_children_create_child: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_events_stream_events: {
+        parameters: {
+            query?: {
+                /** @description Whether the account's descendants' events are told too. */
+                descendants?: boolean;
+                /** @description The events of one call only. */
+                call?: components["schemas"]["CallId"];
+                /** @description These types only, separated by commas; `call.*` stands for all that begin so. */
+                types?: string;
+                /** @description The last event that was seen, as `Last-Event-ID`, which comes first. */
+                after?: components["schemas"]["EventId"];
+            };
+            header?: {
+                /** @description The last event that was seen */
+                "Last-Event-ID"?: components["schemas"]["EventId"] | null;
+            };
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Number"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_recordings_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Recording"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_recordings_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the recording */
+                recording: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_recordings_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the recording */
+                recording: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_recordings_audio_audio: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the recording */
+                recording: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_records_records: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' calls are listed too. */
+                descendants?: boolean;
+                /** @description Live or ended; absent: both. */
+                state?: "live" | "ended";
+                /** @description Where the service number, the calling or the called number is this one. */
+                number?: string;
+                /** @description How the call came to be. */
+                origin?: "inbound" | "scheduled" | "outbound_service";
+                /** @description The scheduled call that it carries out. */
+                scheduled_call?: components["schemas"]["ScheduledCallId"];
+                /** @description Started at this time or later. */
+                "created_at[gte]"?: string;
+                /** @description Started before this time. */
+                "created_at[lt]"?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_CallRecord"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_records_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the call */
+                call: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallRecord"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_routes_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Route"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_routes_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_routes_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the route */
+                route: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_routes_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the route */
+                route: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_scheduled_calls_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' calls are listed too. */
+                descendants?: boolean;
+                /** @description How far they are. */
+                state?: "queued" | "dialling" | "ringing" | "in_progress" | "completed" | "failed" | "cancelled" | "expired";
+                /** @description The service number, in E.164. */
+                service_number?: string;
+                /** @description Whom they call. */
+                first_party?: string;
+                /** @description The client's own name. */
+                reference?: string;
+                /** @description Asked for at this time or later. */
+                "created_at[gte]"?: string;
+                /** @description Asked for before this time. */
+                "created_at[lt]"?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_ScheduledCall"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_scheduled_calls_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body dials once, for 24 hours */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Request"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledCall"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_scheduled_calls_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the scheduled call */
+                scheduled_call: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduledCall"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_scheduled_calls_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the scheduled call */
+                scheduled_call: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_OutboundService"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundService"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundService"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundService"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_instances_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Instance"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_instances_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the instance */
+                instance: string;
+                /** @description The service's name */
+                service: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instance"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_services_outbound_start_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service's name */
+                service: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartInput"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_trunks_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Trunk"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_trunks_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrunkInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_trunks_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the trunk */
+                trunk: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_trunks_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the trunk */
+                trunk: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_trunks_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the trunk */
+                trunk: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrunkPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_User"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user */
+                user: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user */
+                user: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_logout_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_refresh_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_token_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "openapi.json_document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

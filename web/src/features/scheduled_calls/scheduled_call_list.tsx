@@ -68,7 +68,7 @@ export function ScheduledCallList() {
     { title: "Cause", cell: ({ cause }) => (cause == null ? "" : words(cause)) },
     {
       title: "Due",
-      cell: (call) => formatDateTime(call.not_before ?? call.created_at, account.time_zone),
+      cell: (call) => formatDateTime(call.not_before, account.time_zone),
     },
     { title: "Reference", cell: ({ reference }) => reference ?? "" },
   ];

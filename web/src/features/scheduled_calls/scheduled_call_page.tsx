@@ -115,7 +115,7 @@ function Detail({ call }: { call: ScheduledCall }) {
                 "Presentation number",
                 call.presentation_number == null ? null : formatNumber(call.presentation_number),
               ],
-              ["Not before", date(call.not_before) ?? "At once"],
+              ["Not before", isAtOnce(call) ? "At once" : date(call.not_before)],
               ["Give up at", date(call.expires_at)],
               ["Ring for", `${call.ring_duration_s} seconds`],
               ["Reference", call.reference],
@@ -131,6 +131,11 @@ function Detail({ call }: { call: ScheduledCall }) {
       {cancelling && <CancelDialog call={call} onClose={() => setCancelling(false)} />}
     </Page>
   );
+}
+
+/** A call that was not given a time is due when it is created. */
+function isAtOnce({ not_before, created_at }: ScheduledCall): boolean {
+  return Date.parse(not_before) <= Date.parse(created_at);
 }
 
 function timeOf(call: ScheduledCall, state: State): string | null | undefined {
