@@ -22,16 +22,16 @@ use crate::accounts::messages::Platform;
 use crate::accounts::platform::{Drain, Means};
 use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
 use crate::api;
-use crate::calls::stub::CallThreads;
+use crate::calls::stub::{CallThreads, Cradle};
 use crate::calls::tools::Tools;
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};
-use crate::net::clock;
 use crate::net::media_engine::MediaHandle;
 use crate::net::rtp_socket::Ports;
 use crate::net::sip_endpoint::{SetDraining, SipHandle};
 use crate::net::sip_keeper::{self, SipKeeper};
 use crate::net::sip_socket::SipSockets;
+use crate::net::{clock, http_socket};
 use crate::scheduler::keeper::SchedulerKeeper;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
@@ -59,7 +59,7 @@ pub struct App {
     /// Media, for tests that look into it.
     pub media: MediaHandle,
     keeper: Addr<SipKeeper>,
-    server: actix_web::dev::ServerHandle,
+    server: api::ServerHandle,
     drain: Duration,
     arbiters: Vec<Arbiter>,
     // The data folder belongs to this process until it ends.
@@ -121,9 +121,11 @@ impl App {
             country: config.country,
         };
         let nursery = Nursery {
-            threads: CallThreads::new(threads),
-            started: root.clone().recipient(),
-            gone: root.clone().recipient(),
+            cradle: Cradle {
+                threads: CallThreads::new(threads),
+                started: root.clone().recipient(),
+                gone: root.clone().recipient(),
+            },
             media: media.clone(),
         };
         let means = Means {
@@ -141,7 +143,7 @@ impl App {
             .context("the platform")?;
 
         let scheduler = SchedulerKeeper::start_scheduler(store.clone(), writer.clone(), &root);
-        let listener = std::net::TcpListener::bind(config.http)
+        let listener = http_socket::bind(config.http)
             .with_context(|| format!("HTTP can't be served on {}", config.http))?;
         let http_address = listener.local_addr()?;
         let parts = api::Parts {

@@ -4,11 +4,11 @@
 use actix::prelude::*;
 use strowger_domain::ids::{AccountId, InstanceId, NumberId};
 
-use crate::calls::stub::CallThreads;
+use crate::calls::stub::Cradle;
 use crate::conferences::conference::Conference;
 use crate::conferences::messages::{EnterRoom, RoomName};
 use crate::net::media_engine::MediaHandle;
-use crate::numbers::messages::{CallGone, CallStarted, StartCall};
+use crate::numbers::messages::StartCall;
 use crate::numbers::service_number::ServiceNumber;
 use crate::queues::messages::{EnterQueue, QueueName};
 use crate::queues::queue::Queue;
@@ -19,12 +19,8 @@ use crate::supervise::{Children, Down, Fate, Obituary};
 /// What an account needs to make its children.
 #[derive(Clone)]
 pub struct Nursery {
-    /// Where calls live.
-    pub threads: CallThreads,
-    /// Who is told of calls that begin.
-    pub started: Recipient<CallStarted>,
-    /// Who is told of calls that are over.
-    pub gone: Recipient<CallGone>,
+    /// What numbers and instances need to start calls.
+    pub cradle: Cradle,
     /// Where conferences are mixed.
     pub media: MediaHandle,
 }
@@ -75,13 +71,10 @@ impl Actor for Account {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let nursery = self.nursery.clone();
+        let cradle = self.nursery.cradle.clone();
         self.numbers = Some(Children::new(
             ctx.address().recipient(),
-            move |_, obituary| {
-                let nursery = nursery.clone();
-                ServiceNumber::new(nursery.threads, nursery.started, nursery.gone, obituary).start()
-            },
+            move |_, obituary| ServiceNumber::new(cradle.clone(), obituary).start(),
         ));
         self.queues = Some(Children::new(ctx.address().recipient(), |_, obituary| {
             Queue::new(obituary).start()
@@ -134,7 +127,7 @@ impl Handler<RunInstance> for Account {
     fn handle(&mut self, RunInstance(run): RunInstance, ctx: &mut Self::Context) {
         let id = run.id;
         let obituary = Obituary::once(ctx.address().recipient(), id);
-        let address = Instance::new(*run, self.nursery.clone(), obituary).start();
+        let address = Instance::new(*run, self.nursery.cradle.clone(), obituary).start();
         self.instances.push((id, address));
     }
 }

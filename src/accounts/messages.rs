@@ -6,7 +6,12 @@ use actix::{Message, Recipient};
 use chrono::{DateTime, Utc};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
-use strowger_domain::ids::{AccountId, CallId, InstanceId, ScheduledCallId, ServiceId};
+use strowger_domain::ids::{AccountId, CallId, InstanceId, ScheduledCallId};
+use strowger_domain::schedule::Booking;
+
+use crate::calls::messages::ProgressRecipient;
+use crate::numbers::messages::StartCall;
+pub use crate::services::messages::{StartRefused, StartService};
 
 /// The living platform as its askers see it: where each question goes.
 #[derive(Clone)]
@@ -135,38 +140,6 @@ pub struct HangUp {
     pub cause: Cause,
 }
 
-/// Start an outbound service. The numbers were checked by whoever sends this.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<InstanceId, StartRefused>")]
-pub struct StartService {
-    /// Whose.
-    pub account: AccountId,
-    /// Which service.
-    pub service: ServiceId,
-    /// E.164 with `+`, or a `sip:` URI.
-    pub to: String,
-    /// The presented number; the instance's `call_from`.
-    pub from: Option<String>,
-    /// Given back to the application in every request.
-    pub token: Option<String>,
-    /// Given to the application as `outbound_parameters`.
-    pub outbound_parameters: Option<String>,
-}
-
-/// Why no instance was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartRefused {
-    /// The account has as many calls as it may have, or starts them too fast.
-    #[error("the account has no free channel")]
-    NoChannel,
-    /// The platform is going down and takes no new call.
-    #[error("the platform takes no new calls")]
-    Draining,
-    /// The service is gone, or its account may not use it any more.
-    #[error("there is no such service")]
-    NoService,
-}
-
 /// What is stored was changed: read it again before the next call.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -209,6 +182,35 @@ pub enum WakeScheduler {
     },
     /// It was cancelled.
     Cancelled(ScheduledCallId),
+}
+
+/// Check the rules again, take a channel, and make everything ready to dial the first party. Nothing
+/// is dialled yet: the answer is to be sent as a message when the call is claimed. Dropping it gives
+/// the channel back.
+#[derive(Message, Debug)]
+#[rtype(result = "Result<StartCall, NotReady>")]
+pub struct PrepareScheduled {
+    /// Which.
+    pub scheduled_call: ScheduledCallId,
+    /// Who ordered it.
+    pub account: AccountId,
+    /// What was ordered.
+    pub booking: Booking,
+    /// The call's name.
+    pub call: CallId,
+    /// Who is told how it goes.
+    pub progress: ProgressRecipient,
+}
+
+/// Why it can't be dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotReady {
+    /// On record.
+    pub cause: Cause,
+    /// In words.
+    pub why: String,
+    /// There may be room later; otherwise it is refused for good.
+    pub later: bool,
 }
 
 /// How does the platform do?

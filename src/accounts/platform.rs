@@ -11,14 +11,14 @@ use strowger_domain::call_plan::Globals;
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{Ending, Opening, Timeline};
 use strowger_domain::directory::Entry;
-use strowger_domain::ids::{AccountId, CallId, EventId, PlanId};
+use strowger_domain::ids::{AccountId, CallId, EventId, InstanceId, PlanId};
 use strowger_domain::limits::Admission;
 use strowger_domain::route::RoutingTable;
 use tokio::sync::watch;
 
 use super::account::{Account, Nursery};
 use super::admit::{self, Refused};
-use super::messages::{Changed, DirectoryChanged, StartRefused, StartService};
+use super::messages::{Changed, DirectoryChanged, NotReady, PrepareScheduled};
 use super::snapshot::Snapshot;
 use crate::calls::call::{Driver, FirstLeg, Start};
 use crate::calls::messages::GlobalsChanged;
@@ -30,8 +30,7 @@ use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
 use crate::queues::messages::{EnterQueue, QueueFact};
-use crate::scheduler::messages::{NotReady, PrepareScheduled};
-use crate::services::messages::RunInstance;
+use crate::services::messages::{Run, RunInstance, StartRefused, StartService};
 use crate::store::Store;
 use crate::store::events::Event;
 use crate::supervise::{Children, Down, Fate, Obituary};
@@ -398,13 +397,18 @@ impl Platform {
         let ticket = self
             .ticket(path)
             .map_err(|_cause| StartRefused::NoChannel)?;
-        Ok(RunInstance::new(
+        Ok(RunInstance(Box::new(Run {
+            id: InstanceId::from_uuid(uuid::Uuid::now_v7()),
+            call: CallId::from_uuid(uuid::Uuid::now_v7()),
             wanted,
-            path.clone(),
+            path: path.clone(),
             permissions,
             ticket,
-            &self.means,
-        ))
+            settings: None,
+            tools: self.means.tools.clone(),
+            http: self.means.http.clone(),
+            store: self.means.store.clone(),
+        })))
     }
 }
 
@@ -477,7 +481,7 @@ impl Handler<StartCall> for Platform {
 }
 
 impl Handler<StartService> for Platform {
-    type Result = ResponseActFuture<Self, Result<strowger_domain::ids::InstanceId, StartRefused>>;
+    type Result = ResponseActFuture<Self, Result<InstanceId, StartRefused>>;
 
     fn handle(&mut self, wanted: StartService, _: &mut Self::Context) -> Self::Result {
         let account = wanted.account;

@@ -10,18 +10,18 @@ use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId};
 
 use super::messages::{
-    DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed, StartService,
+    DirectoryChanged, FindCall, HangUp, LiveCalls, NotReady, Observe, Observed, PrepareScheduled,
+    StartService,
 };
 use super::platform::{Drain, Finish, Means, Platform, ProvokePanic};
 use crate::calls::call::Call;
-use crate::calls::messages::{GlobalsChanged, Look, Stop};
+use crate::calls::messages::{CallGone, CallStarted, GlobalsChanged, Look, Stop};
 use crate::calls::ticket::GiveBack;
 use crate::conferences::messages::EnterRoom;
 use crate::net::media_engine::MediaHandle;
 use crate::net::sip_endpoint::InboundInvite;
-use crate::numbers::messages::{CallGone, CallStarted, StartCall};
+use crate::numbers::messages::StartCall;
 use crate::queues::messages::EnterQueue;
-use crate::scheduler::messages::{NotReady, PrepareScheduled};
 use crate::supervise::{Children, Down, Fate};
 
 /// The actor.

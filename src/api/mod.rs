@@ -39,6 +39,7 @@ use std::net::{IpAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::Server;
+pub use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use chrono::{DateTime, Utc};

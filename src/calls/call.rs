@@ -29,7 +29,7 @@ use strowger_sip::event::{Event as SipEvent, IncomingInvite};
 
 use super::legs::{Leg, Target, place_of};
 use super::messages::{
-    GlobalsChanged, Look, Perform, ProgressRecipient, ProvokePanic, Stage as Progressed, Stop, Told,
+    GlobalsChanged, Look, Perform, ProgressRecipient, Stage as Progressed, Stop, Told,
 };
 use super::ticket::CallTicket;
 use super::tools::Tools;
@@ -38,7 +38,7 @@ use crate::net::clock;
 use crate::net::media_engine::{MediaEvent, MediaFact, MediaLegId};
 use crate::net::sip_endpoint::{SipFact, SipLeg};
 use crate::queues::messages::{EnterQueue, Place, QueueFact};
-use crate::supervise::Obituary;
+use crate::supervise::{Obituary, ProvokePanic};
 
 /// A caller joins again after its queue was lost, but not for ever.
 const MAX_LOSSES: u8 = 3;

@@ -1,11 +1,13 @@
 //! What a call is told and asked, and what it tells.
 
-use actix::{Message, Recipient};
+use actix::{Addr, Message, Recipient};
 use chrono::{DateTime, Utc};
 use strowger_domain::call::{Effect, Event};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
-use strowger_domain::ids::{CallId, PlanId};
+use strowger_domain::ids::{AccountId, CallId, PlanId};
+
+use super::call::Call;
 
 /// The application that drives a call asks for an effect.
 #[derive(Message, Debug)]
@@ -31,11 +33,6 @@ pub struct Stop(pub Cause);
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "Option<CallRecord>")]
 pub struct Look;
-
-/// A panic, for tests of supervision.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub struct ProvokePanic;
 
 /// How a call that the platform started goes on, told to whoever started it.
 #[derive(Message, Debug, Clone, PartialEq)]
@@ -68,6 +65,23 @@ pub enum Stage {
         sip_status: Option<u16>,
     },
 }
+
+/// A call lives: how it can be reached.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct CallStarted {
+    /// Which.
+    pub call: CallId,
+    /// Whose.
+    pub account: AccountId,
+    /// Its actor.
+    pub address: Addr<Call>,
+}
+
+/// A call is over, and its record is written.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct CallGone(pub CallId);
 
 /// A call assigned global variables of its plan.
 #[derive(Message, Debug, Clone)]

@@ -7,10 +7,9 @@ use strowger_domain::call::Tone;
 use strowger_domain::conference::{Effect, Input, Member, Roster};
 
 use super::messages::{ConferenceFact, ConferenceNews, EnterRoom, LeaveRoom, Membership, RoomName};
-use crate::calls::messages::ProvokePanic;
 use crate::net::media_engine::{MediaHandle, RoomId};
 use crate::sound::library::media_tone;
-use crate::supervise::Obituary;
+use crate::supervise::{Obituary, ProvokePanic};
 
 /// A member as the conference reaches it; told that it is over when it is dropped while in.
 struct Seated {

@@ -1,6 +1,7 @@
 //! The only sockets and the only clock.
 
 pub mod clock;
+pub mod http_socket;
 pub mod media_engine;
 pub mod recording_writer;
 pub mod rtp_socket;

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::sip_socket::{Connection, FromConnection, SipSockets};
-use crate::supervise::Obituary;
+use crate::supervise::{Obituary, ProvokePanic};
 use crate::telemetry;
 
 /// Connections at once; more are closed at once.
@@ -199,11 +199,6 @@ pub struct SetDraining(pub bool);
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "Counts")]
 pub struct Observe;
-
-/// A panic, for tests of supervision.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub struct ProvokePanic;
 
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -1,9 +1,9 @@
-//! What a service number is asked, and what it tells.
+//! What a service number is asked.
 
-use actix::{Addr, Message};
-use strowger_domain::ids::{AccountId, CallId, NumberId};
+use actix::Message;
+use strowger_domain::ids::NumberId;
 
-use crate::calls::call::{Call, Start};
+use crate::calls::call::Start;
 
 /// Start a call on this number. The number, its plan and the limits were checked.
 #[derive(Message)]
@@ -14,25 +14,3 @@ pub struct StartCall {
     /// All that it begins with.
     pub start: Box<Start>,
 }
-
-/// A call lives: how it can be reached.
-#[derive(Message, Debug, Clone)]
-#[rtype(result = "()")]
-pub struct CallStarted {
-    /// Which.
-    pub call: CallId,
-    /// Whose.
-    pub account: AccountId,
-    /// Its actor.
-    pub address: Addr<Call>,
-}
-
-/// A call is over, and its record is written.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub struct CallGone(pub CallId);
-
-/// A panic, for tests of supervision.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub struct ProvokePanic;

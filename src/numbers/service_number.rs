@@ -5,31 +5,22 @@ use std::collections::HashMap;
 use actix::prelude::*;
 use strowger_domain::ids::{CallId, NumberId};
 
-use super::messages::{CallGone, CallStarted, ProvokePanic, StartCall};
-use crate::calls::stub::{CallThreads, Stub};
-use crate::supervise::{Down, Obituary};
+use super::messages::StartCall;
+use crate::calls::stub::{Cradle, Stub};
+use crate::supervise::{Down, Obituary, ProvokePanic};
 
 /// The actor.
 pub struct ServiceNumber {
-    threads: CallThreads,
-    started: Recipient<CallStarted>,
-    gone: Recipient<CallGone>,
+    cradle: Cradle,
     calls: HashMap<CallId, Stub>,
     _obituary: Obituary<NumberId>,
 }
 
 impl ServiceNumber {
-    /// A number without calls; it tells of those that come and go.
-    pub fn new(
-        threads: CallThreads,
-        started: Recipient<CallStarted>,
-        gone: Recipient<CallGone>,
-        obituary: Obituary<NumberId>,
-    ) -> Self {
+    /// A number without calls.
+    pub fn new(cradle: Cradle, obituary: Obituary<NumberId>) -> Self {
         Self {
-            threads,
-            started,
-            gone,
+            cradle,
             calls: HashMap::new(),
             _obituary: obituary,
         }
@@ -44,15 +35,9 @@ impl Handler<StartCall> for ServiceNumber {
     type Result = ();
 
     fn handle(&mut self, StartCall { start, .. }: StartCall, ctx: &mut Self::Context) {
-        let (call, account) = (start.opening.call, start.opening.account);
+        let call = start.opening.call;
         let obituary = Obituary::once(ctx.address().recipient(), call);
-        let stub = Stub::start(&self.threads, *start, obituary);
-        self.started.do_send(CallStarted {
-            call,
-            account,
-            address: stub.address.clone(),
-        });
-        self.calls.insert(call, stub);
+        self.calls.insert(call, self.cradle.start(*start, obituary));
     }
 }
 
@@ -61,10 +46,7 @@ impl Handler<Down<CallId>> for ServiceNumber {
 
     fn handle(&mut self, down: Down<CallId>, _: &mut Self::Context) {
         if let Some(stub) = self.calls.remove(&down.key) {
-            if !down.finished {
-                stub.bury();
-            }
-            self.gone.do_send(CallGone(down.key));
+            self.cradle.bury(stub, &down);
         }
     }
 }

@@ -11,9 +11,8 @@ use strowger_domain::ids::CallId;
 use strowger_domain::queue::{Discipline, Effect, Input, Settings};
 
 use super::messages::{EnterQueue, FromCaller, Place, QueueFact, QueueName, Said};
-use crate::calls::messages::ProvokePanic;
 use crate::net::clock;
-use crate::supervise::Obituary;
+use crate::supervise::{Obituary, ProvokePanic};
 
 /// A caller as the queue reaches it. Dropped while it is still in, it is told that the queue is
 /// lost, and joins the next one with its own `since`.

@@ -3,14 +3,13 @@
 
 use actix::prelude::*;
 
-use super::messages::ProvokePanic;
 use super::scheduler::{Asked, Scheduler};
 use crate::accounts::messages::WakeScheduler;
 use crate::accounts::platform::Drain;
 use crate::accounts::root::Root;
 use crate::calls::messages::Progress;
 use crate::store::{Store, Writer};
-use crate::supervise::{Children, Down, Fate};
+use crate::supervise::{Children, Down, Fate, ProvokePanic};
 
 /// The actor.
 pub struct SchedulerKeeper {

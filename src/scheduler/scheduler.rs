@@ -13,8 +13,7 @@ use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use strowger_domain::schedule::{Agenda, Effect, Fact, Input, Job, ScheduledCall, State};
 
-use super::messages::{NotReady, PrepareScheduled, ProvokePanic};
-use crate::accounts::messages::{FindCall, WakeScheduler};
+use crate::accounts::messages::{FindCall, NotReady, PrepareScheduled, WakeScheduler};
 use crate::accounts::platform::Drain;
 use crate::calls::messages::{Progress, Stage};
 use crate::events::log;
@@ -22,7 +21,7 @@ use crate::net::clock;
 use crate::numbers::messages::StartCall;
 use crate::store::scheduled_calls::ScheduledUpdate;
 use crate::store::{AccountScope, Store, StoreError, Writer};
-use crate::supervise::Obituary;
+use crate::supervise::{Obituary, ProvokePanic};
 
 /// Accounts and their limits are read again this often.
 const REFRESH: Duration = Duration::from_secs(10);

@@ -11,15 +11,13 @@ use strowger_domain::ids::{CallId, EventId, InstanceId};
 
 use super::messages::{Run, scope};
 use super::pages;
-use crate::accounts::account::Nursery;
 use crate::calls::call::{Driver, FirstLeg, Start};
-use crate::calls::messages::{Perform, Progress, ProvokePanic, Stage, Stop, Told};
-use crate::calls::stub::Stub;
+use crate::calls::messages::{Perform, Progress, Stage, Stop, Told};
+use crate::calls::stub::{Cradle, Stub};
 use crate::net::clock;
-use crate::numbers::messages::{CallGone, CallStarted};
 use crate::store::events::Event as LoggedEvent;
 use crate::store::services::{InstanceState, InstanceUpdate};
-use crate::supervise::{Down, Obituary};
+use crate::supervise::{Down, Obituary, ProvokePanic};
 
 /// How long the first party may ring.
 const RING: std::time::Duration = std::time::Duration::from_secs(60);
@@ -29,7 +27,7 @@ pub struct Instance {
     run: Option<Box<Run>>,
     id: InstanceId,
     machine: Option<application::Instance>,
-    nursery: Nursery,
+    cradle: Cradle,
     call: Option<(CallId, Stub)>,
     timer: Option<(Instant, SpawnHandle)>,
     ending: Option<(Cause, Option<u16>)>,
@@ -48,12 +46,12 @@ struct Keep {
 
 impl Instance {
     /// An instance that begins when its actor starts.
-    pub fn new(run: Run, nursery: Nursery, obituary: Obituary<InstanceId>) -> Self {
+    pub fn new(run: Run, cradle: Cradle, obituary: Obituary<InstanceId>) -> Self {
         Self {
             id: run.id,
             run: Some(Box::new(run)),
             machine: None,
-            nursery,
+            cradle,
             call: None,
             timer: None,
             ending: None,
@@ -84,7 +82,6 @@ impl Instance {
             scheduled_call: None,
             instance: Some(run.id),
         };
-        let account = opening.account;
         let start = Start {
             opening,
             path: run.path,
@@ -102,13 +99,7 @@ impl Instance {
             tools: run.tools,
         };
         let obituary = Obituary::once(ctx.address().recipient(), run.call);
-        let stub = Stub::start(&self.nursery.threads, start, obituary);
-        let address = stub.address.clone();
-        self.nursery.started.do_send(CallStarted {
-            call: run.call,
-            account,
-            address,
-        });
+        let stub = self.cradle.start(start, obituary);
         self.call = Some((run.call, stub));
     }
 
@@ -328,10 +319,7 @@ impl Handler<Down<CallId>> for Instance {
 
     fn handle(&mut self, down: Down<CallId>, ctx: &mut Self::Context) {
         if let Some((_, stub)) = self.call.take() {
-            if !down.finished {
-                stub.bury();
-            }
-            self.nursery.gone.do_send(CallGone(down.key));
+            self.cradle.bury(stub, &down);
         }
         // A call that ended without telling why (its actor died) ends its machine too.
         if self.summary.is_none() {

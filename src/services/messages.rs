@@ -1,20 +1,50 @@
-//! What it takes to run an instance of a service.
+//! What is asked of a service, and what it takes to run an instance of it.
 
 use actix::Message;
 use serde::Deserialize;
 use strowger_domain::account::{AccountPath, Permissions};
 use strowger_domain::application::{Method, Page, Settings};
 use strowger_domain::call::Origin;
-use strowger_domain::ids::{CallId, InstanceId};
+use strowger_domain::ids::{AccountId, CallId, InstanceId, ServiceId};
 
-use crate::accounts::messages::{StartRefused, StartService};
-use crate::accounts::platform::Means;
 use crate::calls::ticket::CallTicket;
 use crate::calls::tools::Tools;
 use crate::events::http_client::HttpClient;
 use crate::net::clock;
 use crate::store::services::{Instance as Row, InstanceState};
 use crate::store::{AccountScope, Store};
+
+/// Start an outbound service. The numbers were checked by whoever sends this.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<InstanceId, StartRefused>")]
+pub struct StartService {
+    /// Whose.
+    pub account: AccountId,
+    /// Which service.
+    pub service: ServiceId,
+    /// E.164 with `+`, or a `sip:` URI.
+    pub to: String,
+    /// The presented number; the instance's `call_from`.
+    pub from: Option<String>,
+    /// Given back to the application in every request.
+    pub token: Option<String>,
+    /// Given to the application as `outbound_parameters`.
+    pub outbound_parameters: Option<String>,
+}
+
+/// Why no instance was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartRefused {
+    /// The account has as many calls as it may have, or starts them too fast.
+    #[error("the account has no free channel")]
+    NoChannel,
+    /// The platform is going down and takes no new call.
+    #[error("the platform takes no new calls")]
+    Draining,
+    /// The service is gone, or its account may not use it any more.
+    #[error("there is no such service")]
+    NoService,
+}
 
 /// Start this instance.
 #[derive(Message)]
@@ -71,28 +101,6 @@ impl Address {
 }
 
 impl RunInstance {
-    /// An instance whose service is still to be read.
-    pub fn new(
-        wanted: StartService,
-        path: AccountPath,
-        permissions: Permissions,
-        ticket: CallTicket,
-        means: &Means,
-    ) -> Self {
-        Self(Box::new(Run {
-            id: InstanceId::from_uuid(uuid::Uuid::now_v7()),
-            call: CallId::from_uuid(uuid::Uuid::now_v7()),
-            wanted,
-            path,
-            permissions,
-            ticket,
-            settings: None,
-            tools: means.tools.clone(),
-            http: means.http.clone(),
-            store: means.store.clone(),
-        }))
-    }
-
     /// Its name.
     pub fn id(&self) -> InstanceId {
         self.0.id
