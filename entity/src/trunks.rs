@@ -14,6 +14,7 @@ pub struct Model {
     pub transport: String,
     pub username: Option<String>,
     pub password: Option<String>,
+    pub authenticate_inbound: bool,
     pub allowed_sources: Json,
     pub codecs: Json,
     pub created_at: ChronoDateTimeUtc,

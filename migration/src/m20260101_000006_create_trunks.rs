@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    integer, json, string, string_null, timestamp_with_time_zone, uuid,
+    boolean, integer, json, string, string_null, timestamp_with_time_zone, uuid,
 };
 
 #[derive(DeriveMigrationName)]
@@ -22,6 +22,7 @@ impl MigrationTrait for Migration {
                     .col(string("transport"))
                     .col(string_null("username"))
                     .col(string_null("password"))
+                    .col(boolean("authenticate_inbound"))
                     .col(json("allowed_sources"))
                     .col(json("codecs"))
                     .col(timestamp_with_time_zone("created_at"))

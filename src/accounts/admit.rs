@@ -1,14 +1,11 @@
 //! Who may come in, and on which terms: the decisions of the platform's root, without its actor.
 
-use std::net::IpAddr;
-
 use strowger_domain::cause::Cause;
 use strowger_domain::directory::{Entry, NumberStatus};
-use strowger_domain::e164::E164;
+use strowger_domain::e164::{Country, E164};
+use strowger_domain::route::Trunk;
 use strowger_sip::event::IncomingInvite;
 use strowger_sip::uri::Uri;
-
-use super::snapshot::Snapshot;
 
 /// Why an inbound call gets no driver, and what its caller is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +31,24 @@ pub fn number(entry: &Entry) -> Result<(), Refused> {
     }
 }
 
+/// Whether a call from a trunk that must authenticate has proved that it knows the password
+/// (RFC 8760). Calls from elsewhere need not.
+pub fn is_authentic(request: &IncomingInvite, trunk: Option<&Trunk>) -> bool {
+    let Some((username, password)) = trunk.and_then(Trunk::inbound_credentials) else {
+        return true;
+    };
+    let credentials = request.credentials.as_ref();
+    credentials
+        .is_some_and(|offered| offered.username == username && offered.has_password(password))
+}
+
 /// The caller's number or address. The asserted identity is believed from a trunk only
 /// (RFC 3325 §6); whoever asked for privacy is withheld (RFC 3323).
-pub fn calling(request: &IncomingInvite, snapshot: &Snapshot) -> Option<String> {
+pub fn calling(
+    request: &IncomingInvite,
+    trunk: Option<&Trunk>,
+    country: &Country,
+) -> Option<String> {
     let privacy = request
         .header("Privacy")
         .unwrap_or_default()
@@ -44,9 +56,10 @@ pub fn calling(request: &IncomingInvite, snapshot: &Snapshot) -> Option<String> 
     let asks_privacy = privacy
         .split(';')
         .any(|word| matches!(word.trim(), "id" | "user" | "full"));
-    let source: IpAddr = request.flow.remote.ip();
-    let trusted = snapshot.routes.of_source(source).is_some();
-    let asserted = request.p_asserted_identity.first().filter(|_| trusted);
+    let asserted = request
+        .p_asserted_identity
+        .first()
+        .filter(|_| trunk.is_some());
     if asks_privacy {
         return None;
     }
@@ -59,7 +72,7 @@ pub fn calling(request: &IncomingInvite, snapshot: &Snapshot) -> Option<String> 
     if user.eq_ignore_ascii_case("anonymous") {
         return None;
     }
-    match E164::from_user(&user, snapshot.directory.country()) {
+    match E164::from_user(&user, country) {
         Ok(number) => Some(number.to_string()),
         Err(_) => Some(uri.chars().filter(|c| !c.is_control()).take(255).collect()),
     }

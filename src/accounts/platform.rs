@@ -190,12 +190,19 @@ impl Platform {
             invite.leg.end(404, Some(Cause::UnallocatedNumber.q850()));
             return;
         };
+        let path: Vec<_> = entry.path.iter().collect();
+        let trunk = snapshot
+            .routes
+            .of_source(&path, invite.request.flow.remote.ip());
+        if !admit::is_authentic(&invite.request, trunk) {
+            return invite.leg.challenge(self.means.tools.advertise.to_string());
+        }
         let opening = Opening {
             call: CallId::from_uuid(uuid::Uuid::now_v7()),
             account: entry.path.account(),
             origin: Origin::Inbound,
             service_number: Some(entry.number.to_string()),
-            calling: admit::calling(&invite.request, &snapshot),
+            calling: admit::calling(&invite.request, trunk, self.means.tools.country),
             called: entry.number.to_string(),
             scheduled_call: None,
             instance: None,

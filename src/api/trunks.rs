@@ -36,6 +36,8 @@ pub struct TrunkView {
     pub transport: TrunkTransport,
     /// For digest authentication.
     pub username: Option<String>,
+    /// Its inbound calls must answer a digest challenge with username and password.
+    pub authenticate_inbound: bool,
     /// Networks whose calls come from this trunk.
     #[schema(example = json!(["192.0.2.0/24"]))]
     pub allowed_sources: Vec<String>,
@@ -55,6 +57,7 @@ impl From<Trunk> for TrunkView {
             host: trunk.host,
             transport: trunk.transport,
             username: trunk.username,
+            authenticate_inbound: trunk.authenticate_inbound,
             allowed_sources: trunk.allowed_sources,
             codecs: trunk.codecs,
             created_at: trunk.created_at,
@@ -76,6 +79,9 @@ pub struct TrunkInput {
     pub username: Option<String>,
     /// For digest authentication; never told again.
     pub password: Option<String>,
+    /// Its inbound calls must answer a digest challenge with username and password.
+    #[serde(default)]
+    pub authenticate_inbound: bool,
     /// Networks whose calls come from this trunk.
     #[serde(default)]
     pub allowed_sources: Vec<String>,
@@ -101,6 +107,8 @@ pub struct TrunkPatch {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub password: Option<Option<String>>,
+    /// Whether its inbound calls must answer a digest challenge.
+    pub authenticate_inbound: Option<bool>,
     /// Networks whose calls come from this trunk.
     pub allowed_sources: Option<Vec<String>>,
     /// Offered codecs, the best first.
@@ -143,6 +151,10 @@ pub async fn create(
     check_codecs(&mut faults, &codecs);
     check_credential(&mut faults, "/username", input.username.as_deref());
     check_credential(&mut faults, "/password", input.password.as_deref());
+    if input.authenticate_inbound && (input.username.is_none() || input.password.is_none()) {
+        let detail = "inbound calls can't be authenticated without a username and a password";
+        faults.add("/authenticate_inbound", "needs_credentials", detail);
+    }
     faults.finish()?;
     let trunk = Trunk {
         id: TrunkId::from_uuid(Uuid::now_v7()),
@@ -152,6 +164,7 @@ pub async fn create(
         transport: input.transport.unwrap_or(TrunkTransport::Udp),
         username: input.username,
         password: input.password,
+        authenticate_inbound: input.authenticate_inbound,
         allowed_sources: input.allowed_sources,
         codecs,
         created_at: now(),
@@ -218,6 +231,7 @@ pub async fn change(
         transport: patch.transport,
         username: patch.username,
         password: patch.password,
+        authenticate_inbound: patch.authenticate_inbound,
         allowed_sources: patch.allowed_sources,
         codecs: patch.codecs,
     };

@@ -24,10 +24,20 @@ pub struct Trunk {
     pub username: Option<String>,
     /// For digest authentication.
     pub password: Option<String>,
+    /// Its inbound calls must answer a digest challenge with these.
+    pub authenticate_inbound: bool,
     /// Networks whose calls come from this trunk: their asserted identities are believed.
     pub allowed_sources: Vec<Network>,
     /// Codec names in order of preference; empty: all that we have.
     pub codecs: Vec<String>,
+}
+
+impl Trunk {
+    /// The username and password that an inbound call of it must prove to know, where it must.
+    pub fn inbound_credentials(&self) -> Option<(&str, &str)> {
+        let credentials = (self.username.as_deref()?, self.password.as_deref()?);
+        self.authenticate_inbound.then_some(credentials)
+    }
 }
 
 impl std::fmt::Debug for Trunk {
@@ -139,13 +149,14 @@ impl RoutingTable {
         self.trunks.iter().find(|trunk| trunk.id == route.trunk)
     }
 
-    /// The trunk that a source address belongs to.
-    pub fn of_source(&self, source: IpAddr) -> Option<&Trunk> {
-        self.trunks.iter().find(|trunk| {
-            trunk
-                .allowed_sources
-                .iter()
-                .any(|network| network.contains(source))
+    /// The trunk of one of the path's accounts (root first) that a source address belongs to; the
+    /// nearest counts. What a stranger says of an address means nothing here.
+    pub fn of_source(&self, path: &[AccountId], source: IpAddr) -> Option<&Trunk> {
+        path.iter().rev().find_map(|account| {
+            self.trunks.iter().find(|trunk| {
+                let mut networks = trunk.allowed_sources.iter();
+                trunk.account == *account && networks.any(|network| network.contains(source))
+            })
         })
     }
 }
@@ -169,6 +180,7 @@ mod tests {
             tcp: false,
             username: None,
             password: None,
+            authenticate_inbound: false,
             allowed_sources: sources
                 .iter()
                 .map(|s| s.parse().expect("network"))
@@ -219,9 +231,12 @@ mod tests {
     #[test]
     fn a_source_is_known_by_its_network() {
         let table = RoutingTable::new(vec![trunk(1, &["10.0.0.0/8", "2001:db8::/32"])], vec![]);
-        let known = |text: &str| table.of_source(text.parse().expect("address")).is_some();
+        let of =
+            |owner, text: &str| table.of_source(&[account(owner)], text.parse().expect("address"));
+        let known = |text: &str| of(1, text).is_some();
         assert!(known("10.200.3.4") && known("::ffff:10.1.1.1") && known("2001:db8:1::5"));
         assert!(!known("11.0.0.1") && !known("2001:db9::1"));
+        assert!(of(2, "10.200.3.4").is_none(), "a stranger's trunk");
         for bad in ["10.0.0.0/33", "x", "10.0.0.0/", "::/129", ""] {
             assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
         }

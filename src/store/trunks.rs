@@ -42,6 +42,8 @@ pub struct Trunk {
     pub username: Option<String>,
     /// Our password there; digest needs it as it is.
     pub password: Option<String>,
+    /// Its inbound calls must answer a digest challenge with the username and password.
+    pub authenticate_inbound: bool,
     /// Networks (CIDR) whose requests are taken as this trunk's.
     pub allowed_sources: Vec<String>,
     /// Codecs in order of preference (`PCMA`).
@@ -73,6 +75,8 @@ pub struct TrunkChange {
     pub username: Option<Option<String>>,
     /// Our password there; `Some(None)`: none any more.
     pub password: Option<Option<String>>,
+    /// Whether its inbound calls must answer a digest challenge.
+    pub authenticate_inbound: Option<bool>,
     /// Networks whose requests are taken as this trunk's.
     pub allowed_sources: Option<Vec<String>>,
     /// Codecs in order of preference.
@@ -105,6 +109,7 @@ fn trunk_row(model: trunks::Model) -> Result<Trunk, StoreError> {
         transport: named(TABLE, &model.transport)?,
         username: model.username,
         password: model.password,
+        authenticate_inbound: model.authenticate_inbound,
         allowed_sources: document(TABLE, model.allowed_sources)?,
         codecs: document(TABLE, model.codecs)?,
         created_at: model.created_at,
@@ -138,6 +143,7 @@ impl Store {
             transport: name(&trunk.transport),
             username: trunk.username,
             password: trunk.password,
+            authenticate_inbound: trunk.authenticate_inbound,
             allowed_sources: json(&trunk.allowed_sources),
             codecs: json(&trunk.codecs),
             created_at: utc(trunk.created_at),
@@ -212,6 +218,9 @@ impl Store {
         }
         if let Some(password) = change.password {
             update = update.col_expr(Column::Password, Expr::value(password));
+        }
+        if let Some(authenticate) = change.authenticate_inbound {
+            update = update.col_expr(Column::AuthenticateInbound, Expr::value(authenticate));
         }
         if let Some(sources) = change.allowed_sources {
             update = update.col_expr(Column::AllowedSources, Expr::value(json(&sources)));
@@ -353,6 +362,7 @@ fn carrier(trunk: Trunk) -> route::Trunk {
         tcp: trunk.transport == TrunkTransport::Tcp,
         username: trunk.username,
         password: trunk.password,
+        authenticate_inbound: trunk.authenticate_inbound,
         allowed_sources,
         codecs: trunk.codecs,
     }

@@ -206,6 +206,7 @@ impl Sample {
             transport: TrunkTransport::Tcp,
             username: Some("us".to_owned()),
             password: Some("secret".to_owned()),
+            authenticate_inbound: false,
             allowed_sources: vec!["192.0.2.0/24".to_owned()],
             codecs: vec!["PCMA".to_owned()],
             created_at: now,

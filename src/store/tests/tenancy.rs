@@ -356,7 +356,8 @@ async fn routes_and_trunks_are_looked_up_along_the_path() {
             (made.trunk, "192.0.2.1", 5070)
         );
         assert!(table.find(&path, "+15555550100").is_none());
-        assert!(table.of_source("192.0.2.77".parse().unwrap()).is_some());
+        let source = "192.0.2.77".parse().unwrap();
+        assert!(table.of_source(&path, source).is_some());
         let scope = &AccountScope::platform();
         let used = store.delete_trunk(scope, made.trunk).await;
         assert!(matches!(used, Err(StoreError::Referred)), "{used:?}");
