@@ -22,7 +22,7 @@ use crate::accounts::messages::Platform;
 use crate::accounts::platform::{Drain, Means};
 use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
 use crate::api;
-use crate::calls::stub::{CallThreads, Cradle};
+use crate::calls::stub::CallThreads;
 use crate::calls::tools::Tools;
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};
@@ -116,16 +116,14 @@ impl App {
             routes: table,
             conferences: root.clone().recipient(),
             queues: root.clone().recipient(),
+            started: root.clone().recipient(),
+            gone: root.clone().recipient(),
             globals: root.clone().recipient(),
             advertise: config.advertise,
             country: config.country,
         };
         let nursery = Nursery {
-            cradle: Cradle {
-                threads: CallThreads::new(threads),
-                started: root.clone().recipient(),
-                gone: root.clone().recipient(),
-            },
+            threads: CallThreads::new(threads),
             media: media.clone(),
         };
         let means = Means {

@@ -4,7 +4,7 @@
 use actix::prelude::*;
 use strowger_domain::ids::{AccountId, InstanceId, NumberId};
 
-use crate::calls::stub::Cradle;
+use crate::calls::stub::CallThreads;
 use crate::conferences::conference::Conference;
 use crate::conferences::messages::{EnterRoom, RoomName};
 use crate::net::media_engine::MediaHandle;
@@ -20,7 +20,7 @@ use crate::supervise::{Children, Down, Fate, Obituary};
 #[derive(Clone)]
 pub struct Nursery {
     /// What numbers and instances need to start calls.
-    pub cradle: Cradle,
+    pub threads: CallThreads,
     /// Where conferences are mixed.
     pub media: MediaHandle,
 }
@@ -71,10 +71,10 @@ impl Actor for Account {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let cradle = self.nursery.cradle.clone();
+        let threads = self.nursery.threads.clone();
         self.numbers = Some(Children::new(
             ctx.address().recipient(),
-            move |_, obituary| ServiceNumber::new(cradle.clone(), obituary).start(),
+            move |_, obituary| ServiceNumber::new(threads.clone(), obituary).start(),
         ));
         self.queues = Some(Children::new(ctx.address().recipient(), |_, obituary| {
             Queue::new(obituary).start()
@@ -127,7 +127,7 @@ impl Handler<RunInstance> for Account {
     fn handle(&mut self, RunInstance(run): RunInstance, ctx: &mut Self::Context) {
         let id = run.id;
         let obituary = Obituary::once(ctx.address().recipient(), id);
-        let address = Instance::new(*run, self.nursery.cradle.clone(), obituary).start();
+        let address = Instance::new(*run, self.nursery.threads.clone(), obituary).start();
         self.instances.push((id, address));
     }
 }

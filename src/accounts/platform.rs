@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::prelude::*;
 use strowger_domain::account::{AccountPath, Permissions};
@@ -14,7 +15,7 @@ use strowger_domain::directory::Entry;
 use strowger_domain::ids::{AccountId, CallId, EventId, InstanceId, PlanId};
 use strowger_domain::limits::Admission;
 use strowger_domain::route::RoutingTable;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::account::{Account, Nursery};
 use super::admit::{self, Refused};
@@ -67,10 +68,18 @@ pub struct Platform {
     draining: bool,
     loading: bool,
     changed: bool,
+    /// Calls that came while a change was being read that may be about them.
     waiting: Vec<InboundInvite>,
+    prepared: Vec<(
+        PrepareScheduled,
+        oneshot::Sender<Result<StartCall, NotReady>>,
+    )>,
     ready: bool,
     obituary: Obituary<()>,
 }
+
+/// The pause after a failure of the store.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Lives of platforms: tickets of an earlier one are not the present one's.
 static LIVES: AtomicU64 = AtomicU64::new(0);
@@ -89,6 +98,7 @@ impl Platform {
             loading: false,
             changed: false,
             waiting: Vec::new(),
+            prepared: Vec::new(),
             ready: false,
             obituary,
         }
@@ -108,12 +118,11 @@ impl Platform {
                 Ok(snapshot) => platform.publish(snapshot, ctx),
                 Err(error) => {
                     tracing::error!(%error, "accounts and numbers can't be read");
-                    platform.changed = true;
+                    ctx.run_later(PAUSE, Self::reload);
                 }
             }
             if std::mem::take(&mut platform.changed) {
-                let pause = std::time::Duration::from_millis(200);
-                ctx.run_later(pause, Self::reload);
+                platform.reload(ctx);
             }
         }));
     }
@@ -132,6 +141,10 @@ impl Platform {
         self.ready = true;
         for invite in std::mem::take(&mut self.waiting) {
             self.inbound(invite, ctx);
+        }
+        for (wanted, answer) in std::mem::take(&mut self.prepared) {
+            // An answer that nobody waits for gives its ticket back.
+            let _ = answer.send(self.scheduled(&wanted));
         }
     }
 
@@ -290,7 +303,7 @@ impl Platform {
         let _ = self.means.tools.writer.event(event);
     }
 
-    fn scheduled(&mut self, wanted: PrepareScheduled) -> Result<StartCall, NotReady> {
+    fn scheduled(&mut self, wanted: &PrepareScheduled) -> Result<StartCall, NotReady> {
         if self.draining {
             let why = "the platform is draining".into();
             return Err(NotReady {
@@ -375,7 +388,7 @@ impl Platform {
             first: FirstLeg::Outbound {
                 destination,
                 ring: booking.ring(),
-                progress: Some(wanted.progress),
+                progress: Some(wanted.progress.clone()),
             },
             network: Some(entry.number.to_string()),
             presentation: Some(booking.presented().to_string()),
@@ -437,7 +450,9 @@ impl Handler<InboundInvite> for Platform {
     type Result = ();
 
     fn handle(&mut self, invite: InboundInvite, ctx: &mut Self::Context) {
-        if self.ready {
+        let known = self.snapshot.directory.find_user(&invite.request.user);
+        let runs = known.is_some_and(|entry| entry.plan.is_some());
+        if runs || (self.ready && !self.loading) {
             self.inbound(invite, ctx);
         } else {
             self.waiting.push(invite);
@@ -470,10 +485,25 @@ impl Handler<DirectoryChanged> for Platform {
 }
 
 impl Handler<PrepareScheduled> for Platform {
-    type Result = Result<StartCall, NotReady>;
+    type Result = ResponseFuture<Result<StartCall, NotReady>>;
 
     fn handle(&mut self, wanted: PrepareScheduled, _: &mut Self::Context) -> Self::Result {
-        self.scheduled(wanted)
+        // What was stored a moment ago counts: its number may be as new as the order.
+        if self.ready && !self.loading {
+            let ready = self.scheduled(&wanted);
+            return Box::pin(async { ready });
+        }
+        let (answer, wait) = oneshot::channel();
+        self.prepared.push((wanted, answer));
+        Box::pin(async {
+            let why = "the platform was lost".to_owned();
+            let lost = NotReady {
+                cause: Cause::TemporaryFailure,
+                why,
+                later: true,
+            };
+            wait.await.unwrap_or(Err(lost))
+        })
     }
 }
 

@@ -29,7 +29,8 @@ use strowger_sip::event::{Event as SipEvent, IncomingInvite};
 
 use super::legs::{Leg, Target, place_of};
 use super::messages::{
-    GlobalsChanged, Look, Perform, ProgressRecipient, Stage as Progressed, Stop, Told,
+    CallStarted, GlobalsChanged, Look, Perform, ProgressRecipient, Registered, Stage as Progressed,
+    Stop, Told,
 };
 use super::ticket::CallTicket;
 use super::tools::Tools;
@@ -159,6 +160,7 @@ pub struct Call {
     unreached: Option<Ending>,
     pub(super) sequence: Arc<AtomicU64>,
     ticket: Option<CallTicket>,
+    registered: Option<Registered>,
     obituary: Obituary<CallId>,
 }
 
@@ -207,6 +209,7 @@ impl Call {
             unreached: None,
             sequence,
             ticket: Some(start.ticket),
+            registered: None,
             obituary,
         }
     }
@@ -799,6 +802,9 @@ impl Call {
         let event = match fact {
             QueueFact::Waiting { place, position } => {
                 waiting.place = Some(place);
+                let data =
+                    serde_json::json!({ "queue": waiting.entry.queue, "position": position });
+                self.emit("call.queued", None, data);
                 Event::Queued { position }
             }
             QueueFact::Rejoined { place } => {
@@ -893,7 +899,11 @@ impl Call {
         self.queue = None;
         self.rooms.clear();
         for number in self.legs.keys().copied().collect::<Vec<_>>() {
-            self.clear_leg(number, ending.cause, ctx);
+            if let Some(leg) = self.legs.get_mut(&number) {
+                leg.clear(ending.cause);
+            }
+            let status = ending.sip_status.filter(|_| number == LegNumber::A);
+            self.leg_over(number, ending.cause, status, ctx);
         }
         if !self.recordings.is_empty() {
             ctx.run_later(RECORDINGS, |call, ctx| {
@@ -925,6 +935,7 @@ impl Call {
         self.report(stage);
         self.driver = Driver::None;
         self.ticket = None;
+        self.registered = None;
         self.obituary.finish();
         ctx.stop();
     }
@@ -957,6 +968,14 @@ impl Actor for Call {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
+        let address = ctx.address();
+        let (call, account) = (self.id, self.path.account());
+        self.tools.started.do_send(CallStarted {
+            call,
+            account,
+            address,
+        });
+        self.registered = Some(Registered::new(call, self.tools.gone.clone()));
         self.write_start();
         ctx.run_later(MAX_DURATION, |call, ctx| {
             call.tell(

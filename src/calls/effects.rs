@@ -74,7 +74,9 @@ impl Call {
                 self.emit("call.step", None, data);
             }
             Effect::Annotate { name, value } => {
+                let data = serde_json::json!({ "name": name, "value": value });
                 self.note(Fact::Annotated { name, value });
+                self.emit("call.annotated", None, data);
             }
             Effect::End { cause } => {
                 let status = self

@@ -78,10 +78,30 @@ pub struct CallStarted {
     pub address: Addr<Call>,
 }
 
-/// A call is over, and its record is written.
+/// A call is over: its record is written, or its actor died.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub struct CallGone(pub CallId);
+
+/// Tells that a call is gone when the call's actor drops it, also when that panicked.
+#[derive(Debug)]
+pub struct Registered {
+    call: CallId,
+    gone: Recipient<CallGone>,
+}
+
+impl Registered {
+    /// A call that `gone` has been told of.
+    pub fn new(call: CallId, gone: Recipient<CallGone>) -> Self {
+        Self { call, gone }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.gone.do_send(CallGone(self.call));
+    }
+}
 
 /// A call assigned global variables of its plan.
 #[derive(Message, Debug, Clone)]

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use actix::{Actor, Addr, ArbiterHandle, Recipient};
+use actix::{Actor, Addr, ArbiterHandle};
 use strowger_domain::cdr::{CallRecord, Timeline};
 use strowger_domain::ids::{CallId, EventId};
 
 use super::call::{Call, FirstLeg, Start};
-use super::messages::{CallGone, CallStarted, Progress, ProgressRecipient, Stage};
+use super::messages::{Progress, ProgressRecipient, Stage};
 use crate::net::clock;
 use crate::store::Writer;
 use crate::store::events::Event;
-use crate::supervise::{Down, Obituary};
+use crate::supervise::Obituary;
 use crate::telemetry;
 
 /// The threads on which calls live, used in turn.
@@ -37,39 +37,6 @@ impl CallThreads {
     }
 }
 
-/// What a parent of calls needs: where they live, and who is told that they come and go.
-#[derive(Clone)]
-pub struct Cradle {
-    /// Where calls live.
-    pub threads: CallThreads,
-    /// Who is told of calls that begin.
-    pub started: Recipient<CallStarted>,
-    /// Who is told of calls that are over.
-    pub gone: Recipient<CallGone>,
-}
-
-impl Cradle {
-    /// Starts a call, and tells of it.
-    pub fn start(&self, start: Start, obituary: Obituary<CallId>) -> Stub {
-        let (call, account) = (start.opening.call, start.opening.account);
-        let stub = Stub::start(&self.threads, start, obituary);
-        self.started.do_send(CallStarted {
-            call,
-            account,
-            address: stub.address.clone(),
-        });
-        stub
-    }
-
-    /// A call went down: writes its record if it could not do so itself, and tells of its end.
-    pub fn bury(&self, stub: Stub, down: &Down<CallId>) {
-        if !down.finished {
-            stub.bury();
-        }
-        self.gone.do_send(CallGone(down.key));
-    }
-}
-
 /// A call as its parent remembers it.
 #[derive(Debug)]
 pub struct Stub {
@@ -83,7 +50,7 @@ pub struct Stub {
 
 impl Stub {
     /// Starts a call on one of the threads.
-    fn start(threads: &CallThreads, start: Start, obituary: Obituary<CallId>) -> Self {
+    pub fn start(threads: &CallThreads, start: Start, obituary: Obituary<CallId>) -> Self {
         let record = Timeline::new(start.opening.clone(), clock::now().utc)
             .snapshot()
             .clone();
@@ -110,7 +77,7 @@ impl Stub {
     }
 
     /// The call's actor died: its legs and ports went with it; here is its one record.
-    fn bury(self) {
+    pub fn bury(self) {
         telemetry::actor_failed("call");
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
         let now = clock::now().utc;

@@ -8,7 +8,7 @@ use strowger_domain::e164::Country;
 use strowger_domain::route::RoutingTable;
 use tokio::sync::watch;
 
-use super::messages::GlobalsChanged;
+use super::messages::{CallGone, CallStarted, GlobalsChanged};
 use crate::conferences::messages::EnterRoom;
 use crate::net::media_engine::MediaHandle;
 use crate::net::sip_endpoint::SipHandle;
@@ -36,6 +36,10 @@ pub struct Tools {
     pub conferences: Recipient<EnterRoom>,
     /// Where queues are found.
     pub queues: Recipient<EnterQueue>,
+    /// Who knows which calls live.
+    pub started: Recipient<CallStarted>,
+    /// The same, told when they are gone.
+    pub gone: Recipient<CallGone>,
     /// Who keeps the global variables of plans.
     pub globals: Recipient<GlobalsChanged>,
     /// The host in our SIP URIs.

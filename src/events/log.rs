@@ -27,6 +27,14 @@ pub const CATALOGUE: &[(&str, &str)] = &[
         "A call reached a node of its plan, or an action of its application.",
     ),
     (
+        "call.dialling",
+        "The first party of a call is being dialled.",
+    ),
+    (
+        "leg.media_lost",
+        "Nothing has been heard from a party of a call for half a minute.",
+    ),
+    (
         "call.annotated",
         "A plan or an application put a value on record.",
     ),

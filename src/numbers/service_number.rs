@@ -6,21 +6,21 @@ use actix::prelude::*;
 use strowger_domain::ids::{CallId, NumberId};
 
 use super::messages::StartCall;
-use crate::calls::stub::{Cradle, Stub};
+use crate::calls::stub::{CallThreads, Stub};
 use crate::supervise::{Down, Obituary, ProvokePanic};
 
 /// The actor.
 pub struct ServiceNumber {
-    cradle: Cradle,
+    threads: CallThreads,
     calls: HashMap<CallId, Stub>,
     _obituary: Obituary<NumberId>,
 }
 
 impl ServiceNumber {
     /// A number without calls.
-    pub fn new(cradle: Cradle, obituary: Obituary<NumberId>) -> Self {
+    pub fn new(threads: CallThreads, obituary: Obituary<NumberId>) -> Self {
         Self {
-            cradle,
+            threads,
             calls: HashMap::new(),
             _obituary: obituary,
         }
@@ -37,7 +37,8 @@ impl Handler<StartCall> for ServiceNumber {
     fn handle(&mut self, StartCall { start, .. }: StartCall, ctx: &mut Self::Context) {
         let call = start.opening.call;
         let obituary = Obituary::once(ctx.address().recipient(), call);
-        self.calls.insert(call, self.cradle.start(*start, obituary));
+        let stub = Stub::start(&self.threads, *start, obituary);
+        self.calls.insert(call, stub);
     }
 }
 
@@ -45,8 +46,9 @@ impl Handler<Down<CallId>> for ServiceNumber {
     type Result = ();
 
     fn handle(&mut self, down: Down<CallId>, _: &mut Self::Context) {
-        if let Some(stub) = self.calls.remove(&down.key) {
-            self.cradle.bury(stub, &down);
+        let stub = self.calls.remove(&down.key);
+        if let (Some(stub), false) = (stub, down.finished) {
+            stub.bury();
         }
     }
 }

@@ -13,7 +13,7 @@ use super::messages::{Run, scope};
 use super::pages;
 use crate::calls::call::{Driver, FirstLeg, Start};
 use crate::calls::messages::{Perform, Progress, Stage, Stop, Told};
-use crate::calls::stub::{Cradle, Stub};
+use crate::calls::stub::{CallThreads, Stub};
 use crate::net::clock;
 use crate::store::events::Event as LoggedEvent;
 use crate::store::services::{InstanceState, InstanceUpdate};
@@ -27,7 +27,7 @@ pub struct Instance {
     run: Option<Box<Run>>,
     id: InstanceId,
     machine: Option<application::Instance>,
-    cradle: Cradle,
+    threads: CallThreads,
     call: Option<(CallId, Stub)>,
     timer: Option<(Instant, SpawnHandle)>,
     ending: Option<(Cause, Option<u16>)>,
@@ -46,12 +46,12 @@ struct Keep {
 
 impl Instance {
     /// An instance that begins when its actor starts.
-    pub fn new(run: Run, cradle: Cradle, obituary: Obituary<InstanceId>) -> Self {
+    pub fn new(run: Run, threads: CallThreads, obituary: Obituary<InstanceId>) -> Self {
         Self {
             id: run.id,
             run: Some(Box::new(run)),
             machine: None,
-            cradle,
+            threads,
             call: None,
             timer: None,
             ending: None,
@@ -99,7 +99,7 @@ impl Instance {
             tools: run.tools,
         };
         let obituary = Obituary::once(ctx.address().recipient(), run.call);
-        let stub = self.cradle.start(start, obituary);
+        let stub = Stub::start(&self.threads, start, obituary);
         self.call = Some((run.call, stub));
     }
 
@@ -318,8 +318,8 @@ impl Handler<Down<CallId>> for Instance {
     type Result = ();
 
     fn handle(&mut self, down: Down<CallId>, ctx: &mut Self::Context) {
-        if let Some((_, stub)) = self.call.take() {
-            self.cradle.bury(stub, &down);
+        if let (Some((_, stub)), false) = (self.call.take(), down.finished) {
+            stub.bury();
         }
         // A call that ended without telling why (its actor died) ends its machine too.
         if self.summary.is_none() {
