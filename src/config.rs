@@ -27,7 +27,7 @@ pub struct Settings {
     /// Ports for RTP and RTCP, first-last [default: 16384-32767]
     #[arg(long, value_name = "PORTS", env = "STROWGER_RTP")]
     pub rtp: Option<String>,
-    /// Database: sqlite://FILE or postgres://… [default: strowger.db in the data folder]
+    /// Database: `sqlite://FILE` or `postgres://…` [default: strowger.db in the data folder]
     #[arg(long, value_name = "URL", env = "STROWGER_DATABASE")]
     pub database: Option<String>,
     /// The address that peers are told for SIP and RTP, when it isn't the one listened on
@@ -46,7 +46,7 @@ pub struct Settings {
     #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY")]
     pub country: Option<String>,
     /// Number classes that scheduled calls may use as service number, separated by commas
-    /// [default: uk_geographic,uk_wide,uk_freephone]
+    /// [default: `uk_geographic,uk_wide,uk_freephone`]
     #[arg(long, value_name = "CLASSES", env = "STROWGER_SCHEDULED_CLASSES")]
     pub scheduled_classes: Option<String>,
     /// Log as text or json [default: text]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// A parent gives up when more children than this had to be re-created within [`RESTART_WINDOW`].
 pub const MAX_RESTARTS: usize = 5;
 /// See [`MAX_RESTARTS`].
-pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
+pub const RESTART_WINDOW: Duration = Duration::from_mins(1);
 
 /// A panic, for tests of supervision.
 #[derive(Message, Debug, Clone, Copy)]

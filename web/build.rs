@@ -93,7 +93,7 @@ fn check_node() -> Result<(), String> {
     let output = Command::new("node")
         .arg("--version")
         .output()
-        .map_err(|_| "Node.js is not installed.".to_owned())?;
+        .map_err(|error| format!("Node.js is not installed ({error})."))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.trim().trim_start_matches('v');
     let mut numbers = version

@@ -59,6 +59,10 @@ pub struct Means {
 }
 
 /// The actor.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else about loading and draining"
+)]
 pub struct Platform {
     means: Means,
     snapshot: Arc<Snapshot>,
@@ -130,7 +134,7 @@ impl Platform {
     fn publish(&mut self, snapshot: Snapshot, ctx: &mut Context<Self>) {
         let capacity = self.means.capacity;
         for account in snapshot.tree.iter() {
-            let mut limits = account.limits.clone();
+            let mut limits = account.limits;
             if account.parent.is_none() {
                 limits.calls = Some(limits.calls.map_or(capacity, |calls| calls.min(capacity)));
             }

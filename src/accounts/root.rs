@@ -73,7 +73,7 @@ impl Root {
         }
     }
 
-    fn look(&self, calls: Vec<Addr<Call>>) -> ResponseFuture<Vec<CallRecord>> {
+    fn look(calls: Vec<Addr<Call>>) -> ResponseFuture<Vec<CallRecord>> {
         Box::pin(async move {
             let looks = calls.iter().map(|call| call.send(Look));
             let mut found: Vec<_> = join_all(looks)
@@ -261,7 +261,7 @@ impl Handler<LiveCalls> for Root {
 
     fn handle(&mut self, LiveCalls { account }: LiveCalls, _: &mut Self::Context) -> Self::Result {
         let calls = self.calls.values().filter(|(owner, _)| *owner == account);
-        self.look(calls.map(|(_, address)| address.clone()).collect())
+        Self::look(calls.map(|(_, address)| address.clone()).collect())
     }
 }
 
@@ -273,7 +273,7 @@ impl Handler<FindCall> for Root {
             .calls
             .get(&find.call)
             .filter(|(owner, _)| *owner == find.account);
-        let looked = self.look(
+        let looked = Self::look(
             call.map(|(_, address)| address.clone())
                 .into_iter()
                 .collect(),

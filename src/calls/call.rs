@@ -2,7 +2,7 @@
 //!
 //! Its rules are elsewhere: what happens next in the driver (`domain::call_plan`, or the customer's
 //! application behind [`Driver::Application`]), what is on record in `domain::cdr`, what is agreed
-//! in `media::sdp`. [`effects`](super::effects) is the one place where a driver touches the world.
+//! in `media::sdp`. `effects.rs` is the one place where a driver touches the world.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,16 +35,16 @@ use super::messages::{
 use super::ticket::CallTicket;
 use super::tools::Tools;
 use crate::conferences::messages::{ConferenceFact, ConferenceNews, Membership};
-use crate::net::clock;
 use crate::net::media_engine::{MediaEvent, MediaFact, MediaLegId};
 use crate::net::sip_endpoint::{SipFact, SipLeg};
+use crate::net::{clock, names};
 use crate::queues::messages::{EnterQueue, Place, QueueFact};
 use crate::supervise::{Obituary, ProvokePanic};
 
 /// A caller joins again after its queue was lost, but not for ever.
 const MAX_LOSSES: u8 = 3;
 /// No call lasts longer.
-const MAX_DURATION: Duration = Duration::from_secs(4 * 3600);
+const MAX_DURATION: Duration = Duration::from_hours(4);
 /// A driver that lets a call without parties go on is given this long.
 const ALONE: Duration = Duration::from_secs(5);
 /// A recording's file is complete within this time after its end.
@@ -279,7 +279,7 @@ impl Call {
         );
     }
 
-    fn begin_outbound(&mut self, destination: String, ring: Duration, ctx: &mut Context<Self>) {
+    fn begin_outbound(&mut self, destination: &str, ring: Duration, ctx: &mut Context<Self>) {
         self.emit(
             "call.dialling",
             None,
@@ -337,7 +337,7 @@ impl Call {
     pub(super) fn dial(
         &mut self,
         number: LegNumber,
-        destination: String,
+        destination: &str,
         ring: Duration,
         presentation: Option<String>,
         network: Option<String>,
@@ -351,7 +351,7 @@ impl Call {
         self.note_leg(
             number,
             role,
-            Some(destination.clone()),
+            Some(destination.to_owned()),
             presentation.clone(),
         );
         let target = self.target(destination, presentation, network)?;
@@ -363,26 +363,18 @@ impl Call {
             .parse()
             .ok()
             .map(|ip| std::net::SocketAddr::new(ip, target.port));
-        match remote {
-            Some(remote) => self.invite(number, &target, remote, ctx),
-            None => {
-                let place = (target.host.clone(), target.port);
-                let resolved = async move {
-                    let mut found = tokio::net::lookup_host(place).await.ok()?;
-                    found.next()
-                };
-                ctx.spawn(
-                    resolved
-                        .into_actor(self)
-                        .map(move |remote, call, ctx| match remote {
-                            Some(remote) => call.invite(number, &target, remote, ctx),
-                            None => {
-                                tracing::warn!(host = target.host, "a trunk's host has no address");
-                                call.leg_over(number, Cause::NoRouteToDestination, None, ctx);
-                            }
-                        }),
-                );
-            }
+        if let Some(remote) = remote {
+            self.invite(number, &target, remote, ctx);
+        } else {
+            let resolved = names::resolve(target.host.clone(), target.port);
+            ctx.spawn(resolved.into_actor(self).map(move |remote, call, ctx| {
+                if let Some(remote) = remote {
+                    call.invite(number, &target, remote, ctx);
+                } else {
+                    tracing::warn!(host = target.host, "a trunk's host has no address");
+                    call.leg_over(number, Cause::NoRouteToDestination, None, ctx);
+                }
+            }));
         }
         ctx.run_later(ring, move |call, ctx| {
             let still_rings = call.legs.get(&number).is_some_and(|leg| !leg.answered);
@@ -395,16 +387,16 @@ impl Call {
 
     fn target(
         &self,
-        destination: String,
+        destination: &str,
         presentation: Option<String>,
         network: Option<String>,
     ) -> Result<Target, Cause> {
         use strowger_domain::destination::Destination;
-        let checked = Destination::read(&destination, self.tools.country)
-            .map_err(|_| Cause::InvalidNumberFormat)?;
+        let checked = Destination::read(destination, self.tools.country)
+            .map_err(|_unreadable| Cause::InvalidNumberFormat)?;
         checked
             .check(&self.permissions)
-            .map_err(|_| Cause::CallRejected)?;
+            .map_err(|_forbidden| Cause::CallRejected)?;
         match checked {
             Destination::Sip(uri) => {
                 let (host, port, transport) = place_of(&uri).ok_or(Cause::InvalidNumberFormat)?;
@@ -990,7 +982,7 @@ impl Actor for Call {
             Some(FirstLeg::Outbound {
                 destination, ring, ..
             }) => {
-                self.begin_outbound(destination, ring, ctx);
+                self.begin_outbound(&destination, ring, ctx);
             }
             None => {}
         }

@@ -190,7 +190,7 @@ impl Call {
         let (leg, ring) = (dial.leg, dial.ring);
         let tried = self.dial(
             leg,
-            dial.destination,
+            &dial.destination,
             ring,
             presentation,
             network,

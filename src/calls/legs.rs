@@ -19,6 +19,10 @@ use crate::net::sip_endpoint::SipLeg;
 
 /// One leg of a call.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the leg"
+)]
 pub(super) struct Leg {
     /// Its number.
     pub(super) number: LegNumber,
@@ -120,12 +124,11 @@ impl Leg {
     /// Accepts the INVITE or re-INVITE that waits: with our answer where there was an offer, else
     /// with our offer.
     pub(super) fn accept_invite(&mut self) {
-        let body = match (&self.sent, self.codec) {
-            (Some(sent), Some(_)) => sent.clone(),
-            (_, _) => {
-                self.late_offer = true;
-                self.offer()
-            }
+        let body = if let (Some(sent), Some(_)) = (&self.sent, self.codec) {
+            sent.clone()
+        } else {
+            self.late_offer = true;
+            self.offer()
         };
         if let Some(sip) = &self.sip {
             sip.accept(Some(body));
@@ -205,15 +208,14 @@ impl Target {
         offer: Bytes,
     ) -> OutgoingInvite {
         let host = bracketed(&self.host);
-        let request_uri = match &self.trunk {
-            None => self.destination.clone(),
-            Some(_) => {
-                let tcp = match self.transport {
-                    Transport::Tcp => ";transport=tcp",
-                    Transport::Udp => "",
-                };
-                format!("sip:{}@{host}:{}{tcp}", self.destination, self.port)
-            }
+        let request_uri = if self.trunk.is_none() {
+            self.destination.clone()
+        } else {
+            let tcp = match self.transport {
+                Transport::Tcp => ";transport=tcp",
+                Transport::Udp => "",
+            };
+            format!("sip:{}@{host}:{}{tcp}", self.destination, self.port)
         };
         let to = match &self.trunk {
             None => self.destination.clone(),
@@ -263,7 +265,7 @@ impl Target {
     }
 }
 
-/// An IPv6 address stands in brackets in a URI (RFC 3261 §25.1, IPv6reference).
+/// An IPv6 address stands in brackets in a URI (RFC 3261 §25.1, `IPv6reference`).
 fn bracketed(host: &str) -> String {
     if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]")

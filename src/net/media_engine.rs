@@ -506,13 +506,13 @@ impl Engine {
     ) {
         let entry = self.slots.vacant_entry();
         let key = entry.key();
-        let (rtp, rtcp) = (Token(key * 2), Token(key * 2 + 1));
+        let (even, odd) = (Token(key * 2), Token(key * 2 + 1));
         let registered = self
             .registry
-            .register(&mut pair.rtp, rtp, Interest::READABLE)
+            .register(&mut pair.rtp, even, Interest::READABLE)
             .and_then(|()| {
                 self.registry
-                    .register(&mut pair.rtcp, rtcp, Interest::READABLE)
+                    .register(&mut pair.rtcp, odd, Interest::READABLE)
             });
         if let Err(error) = registered {
             tracing::error!(%error, "a media leg could not be watched");

@@ -74,21 +74,21 @@ impl Ports {
         let pairs = usize::from((self.last.saturating_sub(self.first)).div_ceil(2)).max(1);
         for _ in 0..pairs {
             let port = self.step();
-            let rtp = match UdpSocket::bind(SocketAddr::new(self.address, port)) {
+            let even = match UdpSocket::bind(SocketAddr::new(self.address, port)) {
                 Ok(socket) => socket,
                 Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => continue,
                 Err(error) => return Err(error.into()),
             };
-            let rtcp = match UdpSocket::bind(SocketAddr::new(self.address, port + 1)) {
+            let odd = match UdpSocket::bind(SocketAddr::new(self.address, port + 1)) {
                 Ok(socket) => socket,
                 Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => continue,
                 Err(error) => return Err(error.into()),
             };
             self.open.fetch_add(1, Ordering::Relaxed);
-            let address = rtp.local_addr()?;
+            let address = even.local_addr()?;
             return Ok(PortPair {
-                rtp,
-                rtcp,
+                rtp: even,
+                rtcp: odd,
                 address,
                 open: Arc::clone(&self.open),
             });

@@ -20,7 +20,7 @@ const BATCH: usize = 64;
 const OUTGOING: usize = 256;
 /// A connection that is silent for this long is closed; phones keep theirs alive more often
 /// (RFC 5626 §4.4.1: at most 120 s).
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 /// How long a connection whose stream is broken waits for the refusal to be sent.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a connection may take to be made.
@@ -59,7 +59,7 @@ impl SipSockets {
         Err(last)
     }
 
-    /// Takes what has arrived, at most [`BATCH`] datagrams; waits for the first.
+    /// Takes what has arrived, at most `BATCH` datagrams; waits for the first.
     pub async fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Vec<(Flow, Bytes)>> {
         buffer.resize(DATAGRAM, 0);
         loop {

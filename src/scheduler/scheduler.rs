@@ -214,21 +214,18 @@ impl Scheduler {
                 not_before,
                 expires_at,
             } => {
-                match self.tree.path(account).cloned() {
-                    Some(path) => {
-                        let job = Job {
-                            id,
-                            path,
-                            not_before,
-                            expires_at,
-                        };
-                        self.advance(Input::Add(job), ctx);
-                    }
-                    None => {
-                        // An account that was made since the last look.
-                        self.waiting.push(wake);
-                        self.refresh(ctx);
-                    }
+                if let Some(path) = self.tree.path(account).cloned() {
+                    let job = Job {
+                        id,
+                        path,
+                        not_before,
+                        expires_at,
+                    };
+                    self.advance(Input::Add(job), ctx);
+                } else {
+                    // An account that was made since the last look.
+                    self.waiting.push(wake);
+                    self.refresh(ctx);
                 }
             }
         }
@@ -276,7 +273,7 @@ impl Scheduler {
             let ready = match asked.prepare.send(wanted).await {
                 Ok(Ok(ready)) => ready,
                 Ok(Err(refused)) => return Ok(Err((queued.account, refused))),
-                Err(error) => return Ok(Err((queued.account, lost(&error)))),
+                Err(error) => return Ok(Err((queued.account, lost(error)))),
             };
             store
                 .claim_scheduled_call(&scope, id, call, clock::now().utc)
@@ -348,7 +345,7 @@ impl Scheduler {
                 .map(move |written, scheduler, _| match written {
                     Ok(call) => scheduler.tell(id, call.account, State::Expired, None, None),
                     Err(error) => {
-                        tracing::warn!(%error, scheduled_call = %id, "it has not expired")
+                        tracing::warn!(%error, scheduled_call = %id, "it has not expired");
                     }
                 }),
         );
@@ -410,7 +407,7 @@ impl Scheduler {
     }
 }
 
-fn lost(error: &MailboxError) -> NotReady {
+fn lost(error: MailboxError) -> NotReady {
     NotReady {
         cause: Cause::TemporaryFailure,
         why: error.to_string(),

@@ -20,7 +20,7 @@ use crate::store::services::{InstanceState, InstanceUpdate};
 use crate::supervise::{Down, Obituary, ProvokePanic};
 
 /// How long the first party may ring.
-const RING: std::time::Duration = std::time::Duration::from_secs(60);
+const RING: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The actor.
 pub struct Instance {

@@ -76,6 +76,7 @@ pub struct Run {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as the API names them")]
 struct Rest {
     first_page: Address,
     #[serde(default)]

@@ -18,7 +18,7 @@ const MAX_KEPT: usize = 32 << 20;
 /// Remote audio may be this large.
 const MAX_REMOTE: usize = 10 << 20;
 /// How long fetched audio is kept when its server does not say.
-const REMOTE_KEPT: Duration = Duration::from_secs(60);
+const REMOTE_KEPT: Duration = Duration::from_mins(1);
 
 /// Why a sound can't be played: for the driver and the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

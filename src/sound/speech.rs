@@ -1,5 +1,6 @@
 //! Text to speech by a child process (`flite`, else `espeak-ng`), kept by text and voice.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -76,11 +77,10 @@ impl Speech {
         };
         let mut hash = Sha256::new();
         hash.update(format!("{program:?}\0{voice}\0{text}"));
-        let name: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut name = String::new();
+        for byte in hash.finalize() {
+            let _ = write!(name, "{byte:02x}");
+        }
         let kept = self.cache.join(format!("{name}.wav"));
         let bytes = match tokio::fs::read(&kept).await {
             Ok(bytes) => bytes,
