@@ -13,7 +13,6 @@ use strowger_domain::call::Origin;
 use strowger_domain::cdr::{Opening, Timeline};
 use strowger_domain::e164::NumberClass;
 use strowger_domain::ids::{AccountId, CallId, EventId};
-use strowger_domain::route::RoutingTable;
 use strowger_domain::schedule::ScheduledCall;
 use tokio::sync::{oneshot, watch};
 
@@ -23,7 +22,7 @@ use crate::accounts::platform::{Drain, Means};
 use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
 use crate::api;
 use crate::calls::stub::CallThreads;
-use crate::calls::tools::Tools;
+use crate::calls::tools::{Known, Tools};
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};
 use crate::net::media_engine::MediaHandle;
@@ -106,14 +105,14 @@ impl App {
         let (keeper, signalling) =
             SipKeeper::start(sip_config, sockets, root.clone().recipient(), sip_thread);
 
-        let (routes, table) = watch::channel(Arc::new(RoutingTable::default()));
+        let (publish, known) = watch::channel(Known::default());
         let tools = Tools {
             sip: signalling.clone(),
             media: media.clone(),
             sounds,
             files: files.clone(),
             writer: writer.clone(),
-            routes: table,
+            known,
             conferences: root.clone().recipient(),
             queues: root.clone().recipient(),
             started: root.clone().recipient(),
@@ -130,7 +129,7 @@ impl App {
             tools,
             nursery,
             store: store.clone(),
-            routes: Arc::new(routes),
+            known: Arc::new(publish),
             give_back: root.clone().recipient(),
             classes: Arc::new(classes.clone()),
             capacity: config.capacity,

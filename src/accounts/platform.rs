@@ -14,7 +14,6 @@ use strowger_domain::cdr::{Ending, Opening, Timeline};
 use strowger_domain::directory::Entry;
 use strowger_domain::ids::{AccountId, CallId, EventId, InstanceId, PlanId};
 use strowger_domain::limits::Admission;
-use strowger_domain::route::RoutingTable;
 use tokio::sync::{oneshot, watch};
 
 use super::account::{Account, Nursery};
@@ -24,7 +23,7 @@ use super::snapshot::Snapshot;
 use crate::calls::call::{Driver, FirstLeg, Start};
 use crate::calls::messages::GlobalsChanged;
 use crate::calls::ticket::{CallTicket, GiveBack};
-use crate::calls::tools::Tools;
+use crate::calls::tools::{Known, Tools};
 use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom};
 use crate::events::http_client::HttpClient;
 use crate::net::clock;
@@ -46,8 +45,8 @@ pub struct Means {
     pub nursery: Nursery,
     /// Where everything is read from.
     pub store: Store,
-    /// Publishes trunks and routes.
-    pub routes: Arc<watch::Sender<Arc<RoutingTable>>>,
+    /// Publishes what calls look up.
+    pub known: Arc<watch::Sender<Known>>,
     /// Gives tickets back to whichever platform lives.
     pub give_back: Recipient<GiveBack>,
     /// Number classes for which calls may be scheduled.
@@ -140,7 +139,10 @@ impl Platform {
             }
             self.admission.set(account.id, limits);
         }
-        self.means.routes.send_replace(Arc::clone(&snapshot.routes));
+        self.means.known.send_replace(Known {
+            directory: Arc::clone(&snapshot.directory),
+            routes: Arc::clone(&snapshot.routes),
+        });
         self.snapshot = Arc::new(snapshot);
         self.ready = true;
         for invite in std::mem::take(&mut self.waiting) {

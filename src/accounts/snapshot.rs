@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// Accounts.
     pub tree: AccountTree,
     /// Service numbers.
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     /// Published plans that numbers use, by plan and version.
     pub plans: HashMap<(PlanId, u32), LoadedPlan>,
     /// Trunks and routes.
@@ -85,7 +85,7 @@ impl Snapshot {
         let routes = Arc::new(store.routing_table(&scope).await?);
         Ok(Self {
             tree,
-            directory,
+            directory: Arc::new(directory),
             plans,
             routes,
         })

@@ -414,7 +414,7 @@ impl Call {
             }
             Destination::Number(number) => {
                 let path: Vec<_> = self.path.iter().collect();
-                let routes = self.tools.routes.borrow().clone();
+                let routes = Arc::clone(&self.tools.known.borrow().routes);
                 let trunk = routes
                     .find(&path, number.as_str())
                     .ok_or(Cause::NoRouteToDestination)?

@@ -1,11 +1,16 @@
 //! The one place where a driver touches the world.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use strowger_domain::call::{
     Dial, Effect, Event, LegNumber, PlayNumber, QueueEntry, Recording, Sound,
 };
-use strowger_domain::cdr::{Ending, Fact};
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::{Ending, Fact, Timeline};
 use strowger_domain::conference::Member;
+use strowger_domain::directory::NumberStatus;
+use strowger_domain::e164::E164;
 use strowger_domain::ids::RecordingId;
 use strowger_domain::queue::Stage;
 use strowger_media::recorder::{Layout, Settings};
@@ -185,31 +190,56 @@ impl Call {
     }
 
     fn dial_for_driver(&mut self, dial: Dial, ctx: &mut Context<Self>) {
-        let presentation = dial.presentation.or_else(|| self.presentation.clone());
-        let network = self.network.clone();
         let (leg, ring) = (dial.leg, dial.ring);
-        let tried = self.dial(
-            leg,
-            &dial.destination,
-            ring,
-            presentation,
-            network,
-            dial.early_media,
-            ctx,
-        );
-        if let Err(cause) = tried {
-            self.note(Fact::LegEnded(
+        let network = self.network.clone();
+        let tried = self.presented(dial.presentation).and_then(|presentation| {
+            self.dial(
                 leg,
-                Ending {
-                    cause,
-                    sip_status: None,
-                },
-            ));
+                &dial.destination,
+                ring,
+                presentation,
+                network,
+                dial.early_media,
+                ctx,
+            )
+        });
+        if let Err(cause) = tried {
+            let ending = Ending {
+                cause,
+                sip_status: None,
+            };
+            self.note(Fact::LegEnded(leg, ending));
             self.events.push_back(Event::DialFailed {
                 leg,
                 cause,
                 status: None,
             });
+        }
+    }
+
+    /// The presentation CLI of a leg: what the driver wants, where the account may present it, else
+    /// the call's own. A driver may present the A-party's number, a service number of its account or
+    /// of one below it, and with the custom CLI permission other numbers of the permitted classes.
+    fn presented(&self, wanted: Option<String>) -> Result<Option<String>, Cause> {
+        let Some(wanted) = wanted else {
+            return Ok(self.presentation.clone());
+        };
+        let number = E164::read(&wanted, self.tools.country)
+            .map_err(|_unreadable| Cause::InvalidNumberFormat)?;
+        let record = self.timeline.as_ref().map(Timeline::snapshot);
+        let is_callers = record.is_some_and(|record| {
+            record.calling.as_deref() == Some(number.as_str()) || record.called == number.as_str()
+        });
+        let directory = Arc::clone(&self.tools.known.borrow().directory);
+        let hosted = directory.find_within(&number, self.path.account());
+        let may = is_callers
+            || hosted.is_some_and(|entry| entry.status == NumberStatus::Active)
+            || (self.permissions.custom_cli && number.class().is_presentable());
+        if may {
+            Ok(Some(number.to_string()))
+        } else {
+            tracing::info!(call.id = %self.id, "the account may not present this number");
+            Err(Cause::CallRejected)
         }
     }
 

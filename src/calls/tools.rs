@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::Recipient;
+use strowger_domain::directory::Directory;
 use strowger_domain::e164::Country;
 use strowger_domain::route::RoutingTable;
 use tokio::sync::watch;
@@ -16,6 +17,15 @@ use crate::queues::messages::EnterQueue;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
 use crate::store::Writer;
+
+/// What calls look up, as it is now.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Service numbers.
+    pub directory: Arc<Directory>,
+    /// Trunks and routes.
+    pub routes: Arc<RoutingTable>,
+}
 
 /// Shared by all calls.
 #[derive(Clone)]
@@ -30,8 +40,8 @@ pub struct Tools {
     pub files: MediaFiles,
     /// Call starts, records, recordings and events, off the call path.
     pub writer: Writer,
-    /// Trunks and routes as they are now.
-    pub routes: watch::Receiver<Arc<RoutingTable>>,
+    /// Numbers, trunks and routes as they are now.
+    pub known: watch::Receiver<Known>,
     /// Where conferences are found.
     pub conferences: Recipient<EnterRoom>,
     /// Where queues are found.
