@@ -1,17 +1,9 @@
 import { expect, expectAccessible, open, row, signIn, test } from "./fixtures";
 
-test("reseller_sees_only_own_accounts_and_enters_one", async ({
-  page,
-  demo,
-  api,
-}) => {
-  const [reseller] = demo.users;
-  if (reseller === undefined) throw new Error("the demonstration has users");
+test("reseller_sees_only_own_accounts_and_enters_one", async ({ page, demo, api }) => {
+  const reseller = await api.reseller();
   const own = await api.account(reseller);
-  const reachable = await api.get<{ items: unknown[] }>(
-    reseller,
-    "/v1/accounts?limit=200",
-  );
+  const reachable = await api.get<{ items: unknown[] }>(reseller, "/v1/accounts?limit=200");
   const customer = await api.account(demo.owner);
 
   await signIn(page, reseller);
@@ -21,9 +13,7 @@ test("reseller_sees_only_own_accounts_and_enters_one", async ({
   await expect(tree.locator("tbody tr").first()).toContainText(own.name);
   await expectAccessible(page);
 
-  await tree
-    .getByRole("link", { name: `Enter ${customer.name}`, exact: true })
-    .click();
+  await tree.getByRole("link", { name: `Enter ${customer.name}`, exact: true }).click();
   const banner = page.getByRole("complementary", {
     name: "Acting for another account",
   });
@@ -40,8 +30,7 @@ test("child_is_created_and_a_customer_beside_it_sees_nothing_of_it", async ({
   demo,
   api,
 }) => {
-  const [reseller] = demo.users;
-  if (reseller === undefined) throw new Error("the demonstration has users");
+  const reseller = await api.reseller();
   await signIn(page, reseller);
   await open(page, "Accounts");
   await page.getByRole("button", { name: "New account" }).click();
@@ -51,9 +40,7 @@ test("child_is_created_and_a_customer_beside_it_sees_nothing_of_it", async ({
   await dialog.getByLabel("Reference").fill("T-1");
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Create account" }).click();
-  await expect(
-    page.getByRole("heading", { name: "Lighthouse Dental" }),
-  ).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Lighthouse Dental" })).toBeVisible();
   await expectAccessible(page);
   const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
   await open(page, "Accounts");
@@ -69,26 +56,19 @@ test("child_is_created_and_a_customer_beside_it_sees_nothing_of_it", async ({
   await expect(row(page, "Lighthouse Dental")).toHaveCount(0);
 
   await page.goto(`/accounts/${id}/numbers`);
-  await expect(page.getByRole("alert")).toContainText(
-    "This account could not be opened",
-  );
+  await expect(page.getByRole("alert")).toContainText("This account could not be opened");
   await expect(page.getByText("Lighthouse Dental")).toHaveCount(0);
 });
 
 test("account_is_switched_by_keyboard", async ({ page, demo, api }) => {
-  const [reseller] = demo.users;
-  if (reseller === undefined) throw new Error("the demonstration has users");
+  const reseller = await api.reseller();
   const customer = await api.account(demo.owner);
   await signIn(page, reseller);
   await page.getByRole("button", { name: /Switch account/ }).focus();
   await page.keyboard.press("Enter");
-  await expect(
-    page.getByRole("combobox", { name: "Search for an account" }),
-  ).toBeFocused();
+  await expect(page.getByRole("combobox", { name: "Search for an account" })).toBeFocused();
   await page.keyboard.type(customer.name);
   await expect(page.getByRole("option").first()).toContainText(customer.name);
   await page.keyboard.press("Enter");
-  await expect(
-    page.getByRole("heading", { name: customer.name, level: 1 }),
-  ).toBeVisible();
+  await expect(page.getByRole("heading", { name: customer.name, level: 1 })).toBeVisible();
 });

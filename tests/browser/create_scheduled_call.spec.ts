@@ -3,10 +3,7 @@ import { expect, expectAccessible, open, signIn, test } from "./fixtures";
 /** Long enough for the test phone to ring, answer, listen, press a key and hang up. */
 const WHOLE_CALL_MS = 45_000;
 
-test("scheduled_call_is_followed_live_until_its_recording_is_heard", async ({
-  page,
-  demo,
-}) => {
+test("scheduled_call_is_followed_live_until_its_recording_is_heard", async ({ page, demo }) => {
   test.setTimeout(120_000);
   await signIn(page, demo.owner);
   await open(page, "Scheduled calls");
@@ -30,24 +27,20 @@ test("scheduled_call_is_followed_live_until_its_recording_is_heard", async ({
   await expect(page.getByText("Ended normally")).toBeVisible();
 
   await page.getByRole("link", { name: "Open the call record" }).click();
-  await expect(
-    page.getByRole("list", { name: "Legs over time" }),
-  ).toContainText("A");
+  await expect(page.getByRole("list", { name: "Legs over time" })).toContainText("A");
   await expect(page.getByText("Deliver call")).toBeVisible();
   await page.getByRole("button", { name: "Play recording" }).first().click();
   const sound = page.locator("audio").first();
   await expect
     .poll(() => sound.evaluate((audio: HTMLAudioElement) => audio.currentTime))
     .toBeGreaterThan(0);
-  expect(
-    await sound.evaluate((audio: HTMLAudioElement) => audio.duration),
-  ).toBeGreaterThan(0);
+  expect(await sound.evaluate((audio: HTMLAudioElement) => audio.duration)).toBeGreaterThan(0);
   await expectAccessible(page);
 
   await open(page, "Call records");
-  await expect(
-    page.getByRole("table", { name: "Call records" }).getByRole("row"),
-  ).not.toHaveCount(1);
+  await expect(page.getByRole("table", { name: "Call records" }).getByRole("row")).not.toHaveCount(
+    1,
+  );
   await expectAccessible(page);
 });
 
@@ -62,23 +55,16 @@ test("call_that_waits_can_be_cancelled", async ({ page, demo }) => {
   await page.getByLabel("Not before").fill(tomorrow);
   await page.getByRole("button", { name: "Schedule the call" }).click();
 
-  const current = page
-    .getByRole("list", { name: "Progress" })
-    .locator("[aria-current=step]");
+  const current = page.getByRole("list", { name: "Progress" }).locator("[aria-current=step]");
   await expect(current).toContainText("Queued");
   await page.getByRole("button", { name: "Cancel this call" }).click();
-  await page
-    .getByRole("dialog")
-    .getByRole("button", { name: "Cancel the call" })
-    .click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the call" }).click();
   await expect(current).toContainText("Cancelled");
 
   await open(page, "Scheduled calls");
   await page.getByLabel("State").selectOption("cancelled");
   await expect(page).toHaveURL(/state=cancelled/);
-  await expect(
-    page.getByRole("table", { name: "Scheduled calls" }),
-  ).toContainText("Cancelled");
+  await expect(page.getByRole("table", { name: "Scheduled calls" })).toContainText("Cancelled");
 });
 
 test("live_call_can_be_hung_up", async ({ page, demo, api }) => {
@@ -99,10 +85,7 @@ test("live_call_can_be_hung_up", async ({ page, demo, api }) => {
   });
 });
 
-test("progress_goes_on_when_the_event_stream_is_down", async ({
-  page,
-  demo,
-}) => {
+test("progress_goes_on_when_the_event_stream_is_down", async ({ page, demo }) => {
   test.setTimeout(120_000);
   await page.route("**/v1/accounts/*/events?*", (route) => route.abort());
   await signIn(page, demo.owner);
@@ -112,8 +95,6 @@ test("progress_goes_on_when_the_event_stream_is_down", async ({
   await page.getByLabel("Service number").fill(demo.serviceNumbers[0] ?? "");
   await page.getByLabel("First party").fill(demo.testPhone);
   await page.getByRole("button", { name: "Call now" }).click();
-  const current = page
-    .getByRole("list", { name: "Progress" })
-    .locator("[aria-current=step]");
+  const current = page.getByRole("list", { name: "Progress" }).locator("[aria-current=step]");
   await expect(current).toContainText("Completed", { timeout: WHOLE_CALL_MS });
 });

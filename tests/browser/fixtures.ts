@@ -3,24 +3,16 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import {
-  test as base,
-  expect,
-  type Locator,
-  type Page,
-} from "@playwright/test";
+import { test as base, expect, type Locator, type Page } from "@playwright/test";
 
 export { expect };
 export type { Page };
 
 const ROOT = path.resolve(__dirname, "../..");
-const BINARY = path.resolve(
-  ROOT,
-  process.env["STROWGER_BIN"] ?? "target/debug/strowger",
-);
+const BINARY = path.resolve(ROOT, process.env["STROWGER_BIN"] ?? "target/debug/strowger");
 
-/** Building the demonstration hashes passwords and fills a database. */
-const READY_WITHIN_MS = 60_000;
+/** The demonstration hashes passwords, fills a database and may install a speech program. */
+const READY_WITHIN_MS = 180_000;
 
 /** What `serve --demo` writes into its data folder when it is ready. */
 interface DemoFile {
@@ -28,12 +20,12 @@ interface DemoFile {
   sip: string;
   /** From the top of the tree downwards; the last one owns the numbers. */
   users: DemoUser[];
-  service_numbers: (string | { number: string })[];
-  test_phone: string | { number: string };
+  service_numbers: string[];
+  test_phone: string;
 }
 
 export interface DemoUser {
-  /** The account's id or name. */
+  /** The id of the account that the user acts for. */
   account: string;
   email: string;
   password: string;
@@ -44,8 +36,9 @@ export interface Demo {
   users: DemoUser[];
   /** Owns the service numbers. */
   owner: DemoUser;
+  /** They are active and have a call plan. */
   serviceNumbers: string[];
-  /** A number that rings the built-in test phone. */
+  /** A number that rings the built-in test phone, which answers and presses 1. */
   testPhone: string;
 }
 
@@ -63,16 +56,7 @@ export const test = base.extend<Each, Worker>({
       const data = await mkdtemp(path.join(tmpdir(), "strowger-browser-"));
       const program = spawn(
         BINARY,
-        [
-          "serve",
-          "--demo",
-          "--data",
-          data,
-          "--http",
-          "127.0.0.1:0",
-          "--sip",
-          "127.0.0.1:0",
-        ],
+        ["serve", "--demo", "--data", data, "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"],
         { stdio: ["ignore", "pipe", "pipe"] },
       );
       const log = collect(program);
@@ -91,19 +75,14 @@ export const test = base.extend<Each, Worker>({
 
 function collect(program: ChildProcess): () => string {
   let text = "";
-  const keep = (chunk: Buffer) =>
-    (text = (text + chunk.toString()).slice(-8_000));
+  const keep = (chunk: Buffer) => (text = (text + chunk.toString()).slice(-8_000));
   program.stdout?.on("data", keep);
   program.stderr?.on("data", keep);
   program.on("error", (error) => keep(Buffer.from(String(error))));
   return () => text;
 }
 
-async function ready(
-  program: ChildProcess,
-  file: string,
-  log: () => string,
-): Promise<Demo> {
+async function ready(program: ChildProcess, file: string, log: () => string): Promise<Demo> {
   let written: DemoFile | undefined;
   let ended = false;
   program.once("close", () => (ended = true));
@@ -125,18 +104,12 @@ async function ready(
     throw new Error(`The program did not get ready. Its last words:\n${log()}`);
   }
   return {
-    url: written.http.startsWith("http")
-      ? written.http
-      : `http://${written.http}`,
+    url: written.http,
     users: written.users,
     owner,
-    serviceNumbers: written.service_numbers.map(numberOf),
-    testPhone: numberOf(written.test_phone),
+    serviceNumbers: written.service_numbers,
+    testPhone: written.test_phone,
   };
-}
-
-function numberOf(given: string | { number: string }): string {
-  return typeof given === "string" ? given : given.number;
 }
 
 async function stop(program: ChildProcess): Promise<void> {
@@ -151,6 +124,7 @@ async function stop(program: ChildProcess): Promise<void> {
 export interface Account {
   id: string;
   name: string;
+  kind: string;
 }
 
 /** The API, as a client of the tests' own, to prepare what a page is then looked at for. */
@@ -164,11 +138,9 @@ export class Api {
   async token(user: DemoUser): Promise<string> {
     const { email, password } = user;
     const grant = { grant_type: "password", email, password };
-    const tokens = await this.#ask<{ access_token: string }>(
-      "POST",
-      "/v1/auth/token",
-      { body: grant },
-    );
+    const tokens = await this.#ask<{ access_token: string }>("POST", "/v1/auth/token", {
+      body: grant,
+    });
     return tokens.access_token;
   }
 
@@ -176,6 +148,15 @@ export class Api {
   async account(user: DemoUser): Promise<Account> {
     const me = await this.get<{ account: Account }>(user, "/v1/me");
     return me.account;
+  }
+
+  /** The first user of an account that resells to others. */
+  async reseller(): Promise<DemoUser> {
+    for (const user of this.#demo.users) {
+      const account = await this.account(user);
+      if (account.kind === "reseller") return user;
+    }
+    throw new Error("the demonstration has no reseller");
   }
 
   async get<T>(user: DemoUser, target: string): Promise<T> {
@@ -206,8 +187,7 @@ export class Api {
       ...content,
     });
     const text = await answer.text();
-    if (!answer.ok)
-      throw new Error(`${method} ${target}: ${answer.status} ${text}`);
+    if (!answer.ok) throw new Error(`${method} ${target}: ${answer.status} ${text}`);
     return JSON.parse(text) as T;
   }
 }
@@ -231,9 +211,7 @@ export function row(page: Page, text: string | RegExp): Locator {
   return page.getByRole("row").filter({ hasText: text });
 }
 
-const AXE = createRequire(path.join(ROOT, "web/package.json")).resolve(
-  "axe-core/axe.min.js",
-);
+const AXE = createRequire(path.join(ROOT, "web/package.json")).resolve("axe-core/axe.min.js");
 
 /** The rules of WCAG 2.2 AA that can be checked by a program, in light and in dark colours. */
 export async function expectAccessible(page: Page): Promise<void> {

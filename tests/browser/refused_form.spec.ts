@@ -1,9 +1,6 @@
 import { expect, expectAccessible, open, signIn, test } from "./fixtures";
 
-test("every_problem_of_a_refused_form_is_shown_at_its_field", async ({
-  page,
-  demo,
-}) => {
+test("every_problem_of_a_refused_form_is_shown_at_its_field", async ({ page, demo }) => {
   await signIn(page, demo.owner);
   await open(page, "Scheduled calls");
   await page.getByRole("link", { name: "New scheduled call" }).first().click();
@@ -12,9 +9,7 @@ test("every_problem_of_a_refused_form_is_shown_at_its_field", async ({
   await page.getByLabel("Ring for").fill("90");
   await page.getByRole("button", { name: "Call now" }).click();
 
-  await expect(page.getByRole("alert")).toContainText(
-    "3 things stand against it",
-  );
+  await expect(page.getByRole("alert")).toContainText("3 things stand against it");
   for (const label of ["Service number", "First party", "Ring for"]) {
     const field = page.getByLabel(label);
     await expect(field).toHaveAttribute("aria-invalid", "true");
@@ -33,10 +28,7 @@ test("refused_account_says_what_is_missing", async ({ page, demo }) => {
   await page.getByRole("button", { name: "New account" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Create account" }).click();
-  await expect(dialog.getByLabel("Name")).toHaveAttribute(
-    "aria-invalid",
-    "true",
-  );
+  await expect(dialog.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
   await page.keyboard.press("Escape");
   await expect(dialog).toHaveCount(0);
 });

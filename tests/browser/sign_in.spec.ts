@@ -1,21 +1,13 @@
 import { expect, expectAccessible, signIn, test } from "./fixtures";
 
-test("user_signs_in_and_sees_the_home_of_the_account", async ({
-  page,
-  demo,
-  api,
-}) => {
+test("user_signs_in_and_sees_the_home_of_the_account", async ({ page, demo, api }) => {
   const account = await api.account(demo.owner);
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
   await expectAccessible(page);
   await signIn(page, demo.owner);
-  await expect(
-    page.getByRole("heading", { name: account.name, level: 1 }),
-  ).toBeVisible();
-  await expect(
-    page.getByRole("link", { name: /^Live calls/ }).first(),
-  ).toBeVisible();
+  await expect(page.getByRole("heading", { name: account.name, level: 1 })).toBeVisible();
+  await expect(page.getByRole("link", { name: /^Live calls/ }).first()).toBeVisible();
   await expectAccessible(page);
 });
 
@@ -30,8 +22,7 @@ test("wrong_password_is_told_in_plain_words", async ({ page, demo }) => {
 
 test("disabled_account_is_told_in_plain_words", async ({ page, demo, api }) => {
   const [top] = demo.users;
-  if (top === undefined || demo.users.length < 2)
-    throw new Error("the demonstration has a tree");
+  if (top === undefined || demo.users.length < 2) throw new Error("the demonstration has a tree");
   const account = await api.account(demo.owner);
   await api.patch(top, `/v1/accounts/${account.id}`, { status: "disabled" });
   try {
@@ -45,10 +36,7 @@ test("disabled_account_is_told_in_plain_words", async ({ page, demo, api }) => {
   }
 });
 
-test("sign_in_survives_a_reload_and_ends_with_sign_out", async ({
-  page,
-  demo,
-}) => {
+test("sign_in_survives_a_reload_and_ends_with_sign_out", async ({ page, demo }) => {
   await signIn(page, demo.owner);
   await page.reload();
   await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
@@ -59,11 +47,7 @@ test("sign_in_survives_a_reload_and_ends_with_sign_out", async ({
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
 });
 
-test("address_of_a_page_leads_there_after_signing_in", async ({
-  page,
-  demo,
-  api,
-}) => {
+test("address_of_a_page_leads_there_after_signing_in", async ({ page, demo, api }) => {
   const account = await api.account(demo.owner);
   await page.goto(`/accounts/${account.id}/numbers?status=active`);
   await page.getByLabel("E-mail address").fill(demo.owner.email);
@@ -89,10 +73,7 @@ test("token_that_ran_out_is_renewed_without_a_word", async ({ page, demo }) => {
       }),
     });
   });
-  await page
-    .getByRole("navigation")
-    .getByRole("link", { name: "Numbers", exact: true })
-    .click();
+  await page.getByRole("navigation").getByRole("link", { name: "Numbers", exact: true }).click();
   await expect(page.getByRole("table", { name: "Numbers" })).toBeVisible();
   await expect(page.getByRole("alert")).toHaveCount(0);
 });
