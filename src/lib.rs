@@ -9,6 +9,7 @@ pub mod config;
 pub mod events;
 pub mod net;
 pub mod numbers;
+pub mod phone;
 pub mod queues;
 pub mod scheduler;
 pub mod services;

@@ -23,13 +23,13 @@ use crate::net::sip_endpoint::SipLeg;
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own about the leg"
 )]
-pub(super) struct Leg {
+pub(crate) struct Leg {
     /// Its number.
-    pub(super) number: LegNumber,
+    pub(crate) number: LegNumber,
     /// Its INVITE usage; `None` while its host is being resolved.
-    pub(super) sip: Option<SipLeg>,
+    pub(crate) sip: Option<SipLeg>,
     /// Its sound.
-    pub(super) media: MediaLeg,
+    pub(crate) media: MediaLeg,
     /// What we bring to a negotiation.
     local: Local,
     /// The description that we sent last.
@@ -37,21 +37,21 @@ pub(super) struct Leg {
     /// It was sent as an offer in a 2xx; the ACK brings the answer.
     late_offer: bool,
     /// The codec that was agreed.
-    pub(super) codec: Option<Codec>,
+    pub(crate) codec: Option<Codec>,
     /// We dialled it.
-    pub(super) outgoing: bool,
+    pub(crate) outgoing: bool,
     /// It was answered.
-    pub(super) answered: bool,
+    pub(crate) answered: bool,
     /// It was told to clear.
-    pub(super) clearing: Option<Cause>,
+    pub(crate) clearing: Option<Cause>,
     /// Counts the plays asked of it: a sound that was loaded too late is not played.
-    pub(super) play_turn: u32,
+    pub(crate) play_turn: u32,
     /// The A-party hears this leg before it is answered.
-    pub(super) early_media: bool,
+    pub(crate) early_media: bool,
 }
 
 impl Leg {
-    pub(super) fn new(
+    pub(crate) fn new(
         number: LegNumber,
         media: MediaLeg,
         advertised: SocketAddr,
@@ -82,23 +82,23 @@ impl Leg {
         }
     }
 
-    pub(super) fn invite(&self) -> Option<InviteId> {
+    pub(crate) fn invite(&self) -> Option<InviteId> {
         self.sip.as_ref().map(SipLeg::invite)
     }
 
-    pub(super) fn media_id(&self) -> MediaLegId {
+    pub(crate) fn media_id(&self) -> MediaLegId {
         self.media.id()
     }
 
     /// Our offer, for an INVITE or for the 2xx of one that had none.
-    pub(super) fn offer(&mut self) -> Bytes {
+    pub(crate) fn offer(&mut self) -> Bytes {
         let offer = negotiate::offer(&self.local);
         self.sent = Some(offer.clone());
         offer
     }
 
     /// Answers an offer of the far end, the first or a later one.
-    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, SdpError> {
+    pub(crate) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, SdpError> {
         let agreed = match &self.sent {
             None => negotiate::answer(offer, &self.local)?,
             Some(sent) => negotiate::answer_again(sent, offer, &self.local)?,
@@ -109,7 +109,7 @@ impl Leg {
     }
 
     /// Takes the far end's answer to our offer.
-    pub(super) fn accept(&mut self, answer: &[u8]) -> Result<(), SdpError> {
+    pub(crate) fn accept(&mut self, answer: &[u8]) -> Result<(), SdpError> {
         let offer = self.sent.clone().unwrap_or_default();
         let agreed = negotiate::accept(&offer, answer)?;
         self.connect(&agreed);
@@ -123,7 +123,7 @@ impl Leg {
 
     /// Accepts the INVITE or re-INVITE that waits: with our answer where there was an offer, else
     /// with our offer.
-    pub(super) fn accept_invite(&mut self) {
+    pub(crate) fn accept_invite(&mut self) {
         let body = if let (Some(sent), Some(_)) = (&self.sent, self.codec) {
             sent.clone()
         } else {
@@ -136,7 +136,7 @@ impl Leg {
     }
 
     /// A re-INVITE without offer: we offer what we have, again.
-    pub(super) fn offer_again(&mut self) {
+    pub(crate) fn offer_again(&mut self) {
         let offer = match &self.sent {
             Some(sent) => negotiate::offer_again(sent, &self.local),
             None => Ok(negotiate::offer(&self.local)),
@@ -153,15 +153,31 @@ impl Leg {
     }
 
     /// The ACK of our 2xx: with the answer, when that carried our offer.
-    pub(super) fn acknowledged(&mut self, body: Option<&[u8]>) -> Result<(), SdpError> {
+    pub(crate) fn acknowledged(&mut self, body: Option<&[u8]>) -> Result<(), SdpError> {
         if !std::mem::take(&mut self.late_offer) {
             return Ok(());
         }
         self.accept(body.unwrap_or_default())
     }
 
+    /// Puts the far end on hold by re-INVITE, or takes it back (RFC 3264 §8.4).
+    pub(crate) fn hold(&mut self, held: bool) -> Result<(), SdpError> {
+        let direction = if held {
+            Direction::SendOnly
+        } else {
+            Direction::SendReceive
+        };
+        self.local.direction = direction;
+        let offer = negotiate::offer_again(&self.sent.clone().unwrap_or_default(), &self.local)?;
+        if let Some(sip) = &self.sip {
+            sip.reinvite(offer.clone());
+            self.sent = Some(offer);
+        }
+        Ok(())
+    }
+
     /// Clears it: CANCEL, BYE or refusal.
-    pub(super) fn clear(&mut self, cause: Cause) {
+    pub(crate) fn clear(&mut self, cause: Cause) {
         if self.clearing.is_none() {
             self.clearing = Some(cause);
             if let Some(sip) = &mut self.sip {
@@ -275,7 +291,7 @@ fn bracketed(host: &str) -> String {
 }
 
 /// Host, port and transport of a SIP URI that was checked before.
-pub(super) fn place_of(uri: &str) -> Option<(String, u16, Transport)> {
+pub(crate) fn place_of(uri: &str) -> Option<(String, u16, Transport)> {
     let parsed = strowger_sip::uri::Uri::parse(uri).ok()?;
     let tcp = parsed
         .param("transport")

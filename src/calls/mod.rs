@@ -2,7 +2,7 @@
 
 pub mod call;
 mod effects;
-mod legs;
+pub(crate) mod legs;
 pub mod messages;
 mod notes;
 pub mod stub;

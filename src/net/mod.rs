@@ -6,6 +6,7 @@ pub mod media_engine;
 pub mod names;
 pub mod recording_writer;
 pub mod rtp_socket;
+pub mod signals;
 pub mod sip_endpoint;
 pub mod sip_keeper;
 pub mod sip_socket;

@@ -97,6 +97,14 @@ impl SipLeg {
         });
     }
 
+    /// Offers something else within the call.
+    pub fn reinvite(&self, offer: Bytes) {
+        self.command(Command::Reinvite {
+            invite: self.invite,
+            offer,
+        });
+    }
+
     /// Answers the offer in a 2xx.
     pub fn acknowledge(&self, body: Bytes) {
         self.command(Command::Acknowledge {

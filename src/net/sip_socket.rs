@@ -1,7 +1,7 @@
 //! SIP sockets: one UDP socket, one TCP listener on the same port, and the connections.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,17 @@ impl SipSockets {
             }
         }
     }
+}
+
+/// The address of ours from which datagrams go to a peer. Nothing is sent.
+pub fn address_towards(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match remote {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((any, 0))?;
+    socket.connect(remote)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
