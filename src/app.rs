@@ -319,7 +319,8 @@ fn policy(config: &Config) -> Policy {
     policy
 }
 
-fn lock(data: &Path) -> anyhow::Result<File> {
+/// Takes the data folder for this process.
+pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
     std::fs::create_dir_all(data).with_context(|| format!("the data folder {}", data.display()))?;
     let path = data.join("lock");
     let file = File::create(&path).with_context(|| format!("{}", path.display()))?;

@@ -52,10 +52,13 @@ pub struct Settings {
     /// Log as text or json [default: text]
     #[arg(long, value_name = "FORMAT", env = "STROWGER_LOG_FORMAT")]
     pub log_format: Option<String>,
-    /// What is logged, as `level` or `target=level,…` [default: info]
+    /// What is logged, as `level` or `target=level,…` [default: warn,strowger=info]
     #[arg(long, value_name = "FILTER", env = "STROWGER_LOG")]
     pub log: Option<String>,
 }
+
+/// What is logged when nothing is said: of others' code only what is wrong.
+const LOG: &str = "warn,strowger=info";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +206,7 @@ impl Config {
                 LogFormat::Text
             }
         };
-        let log = settings.log.unwrap_or_else(|| "info".into());
+        let log = settings.log.unwrap_or_else(|| LOG.into());
         if let Err(error) = log.parse::<tracing_subscriber::EnvFilter>() {
             faults.push(format!("log: `{log}`: {error}"));
         }

@@ -85,15 +85,17 @@ impl Passwords {
     }
 }
 
+/// What is wrong with a new password.
+pub fn fault(password: &str) -> Option<String> {
+    let length = password.chars().count();
+    let wrong = length < 10 || password.len() > LONGEST;
+    wrong.then(|| format!("write 10 to {LONGEST} characters"))
+}
+
 /// Notes what is wrong with a new password.
 pub fn check(faults: &mut Faults, pointer: &str, password: &str) {
-    let length = password.chars().count();
-    if length < 10 || password.len() > LONGEST {
-        faults.add(
-            pointer,
-            "bad_length",
-            format!("write 10 to {LONGEST} characters"),
-        );
+    if let Some(detail) = fault(password) {
+        faults.add(pointer, "bad_length", detail);
     }
 }
 

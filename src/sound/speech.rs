@@ -53,9 +53,7 @@ pub struct Speech {
 impl Speech {
     /// Looks for a program on the PATH; `cache` is a folder of its own.
     pub fn new(cache: PathBuf) -> Self {
-        let program = find("flite")
-            .map(Program::Flite)
-            .or_else(|| find("espeak-ng").map(Program::Espeak));
+        let program = program();
         if program.is_none() {
             tracing::warn!("neither flite nor espeak-ng is installed: texts can't be spoken");
         }
@@ -145,6 +143,17 @@ impl Speech {
         tokio::fs::rename(&unfinished, kept).await?;
         Ok(bytes)
     }
+}
+
+/// Whether texts can be spoken on this machine.
+pub fn is_installed() -> bool {
+    program().is_some()
+}
+
+fn program() -> Option<Program> {
+    find("flite")
+        .map(Program::Flite)
+        .or_else(|| find("espeak-ng").map(Program::Espeak))
 }
 
 fn find(program: &str) -> Option<PathBuf> {

@@ -1,0 +1,251 @@
+//! The commands of the program, except for the test phone.
+
+use std::io::{BufRead, Write};
+
+use anyhow::{Context as _, bail};
+use strowger_domain::account::{Account, AccountKind, AccountStatus, Limits, Permissions, Role};
+use strowger_domain::ids::{AccountId, UserId};
+use uuid::Uuid;
+
+use crate::api::passwords;
+use crate::app::{self, App};
+use crate::config::Config;
+use crate::demo::Demo;
+use crate::net::clock;
+use crate::net::signals::Stop;
+use crate::store::users::NewUser;
+use crate::store::{AccountScope, Store, StoreError};
+
+/// Runs the platform until SIGTERM or SIGINT, with the demonstration where that is asked for.
+pub fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
+    let system = actix::System::new();
+    let (done, outcome) = std::sync::mpsc::channel();
+    system.block_on(async move {
+        actix::spawn(async move {
+            let served = if demo {
+                serve_demo(config).await
+            } else {
+                serve_plain(&config).await
+            };
+            // The receiver waits below for as long as the system runs.
+            let _ = done.send(served);
+            actix::System::current().stop();
+        });
+    });
+    // An actor that can't be kept alive stops the system with a code of its own.
+    let code = system.run_with_code().context("the actor system")?;
+    match outcome.try_recv() {
+        Ok(served) => served,
+        Err(_nothing) => bail!("a part that can't be missed failed too often (code {code})"),
+    }
+}
+
+async fn serve_plain(config: &Config) -> anyhow::Result<()> {
+    let mut stop = Stop::listen().context("signals can't be heard")?;
+    let app = App::start(config).await?;
+    stop.asked().await;
+    app.stop().await;
+    Ok(())
+}
+
+async fn serve_demo(mut config: Config) -> anyhow::Result<()> {
+    let mut stop = Stop::listen().context("signals can't be heard")?;
+    // Pages and webhooks of the tour are served on this machine.
+    config.allow_private_fetch = true;
+    let demo = Demo::prepare(&config).await?;
+    let app = App::start(&config).await?;
+    demo.announce(&config, &app)?;
+    stop.asked().await;
+    app.stop().await;
+    demo.stop();
+    Ok(())
+}
+
+/// Brings the database up to date.
+pub fn migrate(config: &Config) -> anyhow::Result<()> {
+    actix::System::new().block_on(async {
+        let store = app::open_store(config).await?;
+        store.close().await.context("the database was not closed")?;
+        say(&format!(
+            "the database {} is up to date",
+            without_password(&config.database)
+        ))
+    })
+}
+
+/// Makes a user of the root account, and the root account with the first one. The password is
+/// asked for on standard input when it is absent.
+pub fn create_operator(
+    config: &Config,
+    email: &str,
+    password: Option<String>,
+    account: &str,
+) -> anyhow::Result<()> {
+    let email = email.trim();
+    let placed = email
+        .split_once('@')
+        .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
+    if !placed || email.chars().any(char::is_whitespace) {
+        bail!("`{email}` is not an e-mail address");
+    }
+    let password = match password {
+        Some(password) => password,
+        None => ask_for_password()?,
+    };
+    if let Some(fault) = passwords::fault(&password) {
+        bail!("password: {fault}");
+    }
+    actix::System::new().block_on(async {
+        let store = app::open_store(config).await?;
+        let root = root_account(&store, account).await?;
+        let user = NewUser {
+            id: UserId::from_uuid(Uuid::now_v7()),
+            account: root.id,
+            email: email.to_owned(),
+            name: email.to_owned(),
+            role: Role::Administrator,
+            password_hash: passwords::hash(&password),
+            created_at: clock::now().utc,
+        };
+        match store.create_user(&AccountScope::platform(), user).await {
+            Ok(_) => {}
+            Err(StoreError::Taken) => bail!("there is a user with the address {email} already"),
+            Err(error) => return Err(error.into()),
+        }
+        store.close().await.context("the database was not closed")?;
+        say(&format!(
+            "{email} may sign in as administrator of `{}` ({})",
+            root.name, root.id
+        ))
+    })
+}
+
+/// The root account; it is made when there is none.
+pub(crate) async fn root_account(store: &Store, name: &str) -> anyhow::Result<Account> {
+    let scope = AccountScope::platform();
+    let accounts = store.all_accounts(&scope).await?;
+    if let Some(root) = accounts
+        .into_iter()
+        .find(|account| account.parent.is_none())
+    {
+        return Ok(root);
+    }
+    if name.trim().is_empty() || name.chars().count() > 100 {
+        bail!("the name of the root account needs 1 to 100 characters");
+    }
+    let root = Account {
+        id: AccountId::from_uuid(Uuid::now_v7()),
+        parent: None,
+        kind: AccountKind::Carrier,
+        name: name.trim().to_owned(),
+        reference: None,
+        status: AccountStatus::Active,
+        time_zone: chrono_tz::Europe::London,
+        permissions: Permissions::all(),
+        limits: Limits::default(),
+        created_at: clock::now().utc,
+    };
+    store
+        .create_account(&scope, root)
+        .await
+        .context("the root account")
+}
+
+fn ask_for_password() -> anyhow::Result<String> {
+    let mut out = std::io::stderr().lock();
+    write!(out, "Password: ")
+        .and_then(|()| out.flush())
+        .context("standard error")?;
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("standard input")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!("no password was given");
+    }
+    Ok(password.to_owned())
+}
+
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .context("standard output")
+}
+
+/// A database URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            if parsed.set_password(None).is_err() {
+                return "(of this URL)".to_owned();
+            }
+            parsed.to_string()
+        }
+        Ok(_) | Err(_) => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    fn config(folder: &std::path::Path) -> Config {
+        let data = Some(folder.display().to_string());
+        Config::check(Settings {
+            data,
+            ..Settings::default()
+        })
+        .expect("valid")
+    }
+
+    #[test]
+    fn the_first_operator_makes_the_root_account_and_the_second_joins_it() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let config = config(folder.path());
+        let create = |email: &str, password: &str| {
+            create_operator(&config, email, Some(password.into()), "Example Carrier")
+        };
+        create("a@example.net", "correct horse").expect("first");
+        create("b@example.net", "battery staple").expect("second");
+        let again = create("A@example.net", "correct horse")
+            .expect_err("taken")
+            .to_string();
+        assert!(again.contains("already"), "{again}");
+        for (email, password) in [("nobody", "correct horse"), ("c@example.net", "short")] {
+            create(email, password).expect_err(email);
+        }
+        actix::System::new().block_on(async {
+            let store = app::open_store(&config).await.expect("opens");
+            let scope = AccountScope::platform();
+            let accounts = store.all_accounts(&scope).await.expect("accounts");
+            assert_eq!(accounts.len(), 1);
+            assert_eq!(
+                (accounts[0].kind, &*accounts[0].name),
+                (AccountKind::Carrier, "Example Carrier")
+            );
+            for email in ["a@example.net", "b@example.net"] {
+                let user = store.user_by_email(&scope, email).await.expect(email);
+                assert_eq!(
+                    (user.account, user.role),
+                    (accounts[0].id, Role::Administrator)
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn a_database_url_is_shown_without_its_password() {
+        assert_eq!(
+            without_password("postgres://u:secret@h/db"),
+            "postgres://u@h/db"
+        );
+        assert_eq!(
+            without_password("sqlite://x/y.db?mode=rwc"),
+            "sqlite://x/y.db?mode=rwc"
+        );
+    }
+}
