@@ -11,7 +11,6 @@ export type Me = Schemas["Me"];
 export type NewAccount = Schemas["AccountInput"];
 export type NewScheduledCall = Schemas["Request"];
 export type NumberPatch = Schemas["NumberPatch"];
-export type Recording = Schemas["Recording"];
 export type ScheduledCall = Schemas["ScheduledCall"];
 export type ServiceNumber = Schemas["Number"];
 export type Tokens = Schemas["TokenAnswer"];

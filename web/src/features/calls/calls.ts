@@ -28,7 +28,7 @@ export const STATE_TONES: Readonly<Record<Call["state"], Tone>> = {
   ended: "neutral",
 };
 
-export function fetchLiveCalls(account: string) {
+function fetchLiveCalls(account: string) {
   return (cursor: string | undefined) =>
     answer(
       api.GET("/v1/accounts/{account}/calls", {

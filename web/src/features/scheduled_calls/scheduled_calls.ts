@@ -34,7 +34,7 @@ export function isUnderWay(state: State): boolean {
   return state === "dialling" || state === "ringing" || state === "in_progress";
 }
 
-export function isOver(state: State): boolean {
+function isOver(state: State): boolean {
   return state !== "queued" && !isUnderWay(state);
 }
 
