@@ -1,0 +1,19 @@
+//! What every test needs: a whole platform in this process, phones that call it, and waiting for
+//! facts.
+
+mod api;
+mod facts;
+mod pages;
+mod panics;
+mod phone;
+mod plans;
+mod platform;
+mod seed;
+mod sound;
+
+pub(crate) use facts::eventually;
+pub(crate) use pages::{PageServer, Reply};
+pub(crate) use phone::{Caller, Phone};
+pub(crate) use plans::{audio, plan};
+pub(crate) use platform::{Builder, Platform};
+pub(crate) use seed::{CUSTOMER_NUMBER, Owner, SECOND_NUMBER};
