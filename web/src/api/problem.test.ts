@@ -8,7 +8,7 @@ test("faults_are_sorted_to_their_fields_and_none_is_lost", () => {
       { pointer: "/first_party", code: "not_a_number", detail: "This is no number." },
       { pointer: "/variables/name", code: "too_long", detail: "The name is too long." },
       { pointer: "/elsewhere", code: "x", detail: "Something else." },
-      { pointer: "/first_party", code: "not_permitted", detail: "Not permitted either." },
+      { pointer: "/first_party", code: "not_permitted", detail: "not permitted either" },
     ],
   });
   expect(faultsByField(error, ["first_party", "variables"])).toEqual({

@@ -85,16 +85,23 @@ export function faultsByField<Name extends string>(
     if (error instanceof Error) sorted.others.push(error.message);
     return sorted;
   }
-  for (const fault of error.faults) {
-    const [, segment = ""] = fault.pointer.split("/");
+  for (const { pointer, detail } of error.faults) {
+    const [, segment = ""] = pointer.split("/");
     const name = fields.find((field) => field === segment);
+    const told = toSentence(detail);
     if (name === undefined) {
-      sorted.others.push(fault.detail);
+      sorted.others.push(told);
     } else {
       const earlier = sorted.fields[name];
-      sorted.fields[name] = earlier === undefined ? fault.detail : `${earlier} ${fault.detail}`;
+      sorted.fields[name] = earlier === undefined ? told : `${earlier} ${told}`;
     }
   }
   if (error.faults.length === 0) sorted.others.push(error.message);
   return sorted;
+}
+
+/** The server tells faults as parts of a sentence, as programs do. */
+function toSentence(detail: string): string {
+  const text = detail.charAt(0).toUpperCase() + detail.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

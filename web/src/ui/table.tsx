@@ -7,6 +7,8 @@ export interface Column<Row> {
   /** Numbers and actions stand at the end; `tight` columns take no more room than they need. */
   align?: "end";
   tight?: boolean;
+  /** Running text, which may take more than one line. */
+  wraps?: boolean;
   /** The title is for screen readers only. */
   hideTitle?: boolean;
 }
@@ -51,8 +53,9 @@ export function Table<Row>({ label, columns, rows, rowKey }: TableProps<Row>) {
   );
 }
 
-function classOf<Row>({ align, tight }: Column<Row>): string {
-  return [align ?? "", tight === true ? "tight" : ""].join(" ").trim();
+function classOf<Row>({ align, tight, wraps }: Column<Row>): string {
+  const names = [align ?? "", tight === true ? "tight" : "", wraps === true ? "wraps" : ""];
+  return names.join(" ").trim();
 }
 
 interface TableFootProps {

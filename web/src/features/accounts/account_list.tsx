@@ -72,7 +72,7 @@ export function AccountList() {
         <Badge tone={account.status === "active" ? "good" : "bad"}>{words(account.status)}</Badge>
       ),
     },
-    { title: "Reference", cell: ({ account }) => account.reference ?? "" },
+    { title: "Reference", wraps: true, cell: ({ account }) => account.reference ?? "" },
     {
       title: "Enter",
       hideTitle: true,

@@ -1,5 +1,6 @@
 import { Link, useParams } from "react-router";
 import { useActing } from "../../api/acting";
+import { partiesOf } from "../../api/parties";
 import type { Call, Leg } from "../../api/types";
 import { formatDateTime, formatDuration, formatNumber } from "../../lib/format";
 import { words } from "../../lib/words";
@@ -36,6 +37,7 @@ export function CallPage() {
 
 function Detail({ call }: { call: Call }) {
   const { account } = useActing();
+  const { from, to } = partiesOf(call);
   const isLive = call.state !== "ended";
   const date = (instant: string | null | undefined) =>
     instant == null ? null : formatDateTime(instant, account.time_zone);
@@ -44,7 +46,7 @@ function Detail({ call }: { call: Call }) {
 
   return (
     <Page
-      title={`${formatNumber(call.calling ?? "Withheld")} to ${formatNumber(call.called)}`}
+      title={`${formatNumber(from)} to ${formatNumber(to)}`}
       aside={
         call.outcome != null ? (
           <Badge tone={OUTCOME_TONES[call.outcome]}>{words(call.outcome)}</Badge>

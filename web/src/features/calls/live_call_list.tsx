@@ -1,5 +1,6 @@
 import { Link } from "react-router";
 import { useActing, useOwner } from "../../api/acting";
+import { partiesOf } from "../../api/parties";
 import type { Call } from "../../api/types";
 import { formatDuration, formatNumber, formatTime } from "../../lib/format";
 import { useNow } from "../../lib/use_now";
@@ -22,10 +23,10 @@ export function LiveCallList() {
     {
       title: "Calling",
       cell: (call) => (
-        <Link to={`../records/${call.id}`}>{formatNumber(call.calling ?? "Withheld")}</Link>
+        <Link to={`../records/${call.id}`}>{formatNumber(partiesOf(call).from)}</Link>
       ),
     },
-    { title: "Called", cell: ({ called }) => formatNumber(called) },
+    { title: "Called", cell: (call) => formatNumber(partiesOf(call).to) },
     ...owner,
     { title: "Origin", cell: ({ origin }) => words(origin) },
     {

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { useActing, useOwner } from "../../api/acting";
 import { readAll } from "../../api/pages";
+import { partiesOf } from "../../api/parties";
 import type { Call } from "../../api/types";
 import { saveFile, toCsv } from "../../lib/csv";
 import { useFilters } from "../../lib/filters";
@@ -44,8 +45,8 @@ export function RecordList() {
         <Link to={call.id}>{formatDateTime(call.started_at, account.time_zone)}</Link>
       ),
     },
-    { title: "Calling", cell: ({ calling }) => formatNumber(calling ?? "Withheld") },
-    { title: "Called", cell: ({ called }) => formatNumber(called) },
+    { title: "Calling", cell: (call) => formatNumber(partiesOf(call).from) },
+    { title: "Called", cell: (call) => formatNumber(partiesOf(call).to) },
     ...owner,
     { title: "Origin", cell: ({ origin }) => words(origin) },
     {

@@ -5,6 +5,7 @@ import { useActing } from "../../api/acting";
 import { answer, api } from "../../api/client";
 import { useLiveInterval } from "../../api/live_context";
 import type { Page as ListPage } from "../../api/pages";
+import { partiesOf } from "../../api/parties";
 import type { Call } from "../../api/types";
 import { formatDateTime, formatDuration, formatNumber, startOfToday } from "../../lib/format";
 import { words } from "../../lib/words";
@@ -38,7 +39,7 @@ export function HomePage() {
       <div className="tiles">
         <Tile title="Live calls" to="calls" query={live}>
           {live.data?.items[0] ? (
-            <>Latest: {formatNumber(live.data.items[0].calling ?? "Withheld")}</>
+            <>Latest: {formatNumber(partiesOf(live.data.items[0]).from)}</>
           ) : (
             "Nobody is on a call"
           )}
@@ -79,15 +80,15 @@ function LatestCalls({ calls, timeZone }: { calls: Call[] | undefined; timeZone:
   }
   return (
     <ul className="latest">
-      {calls.map(({ id, calling, called, started_at, duration_ms, cause, origin }) => (
-        <li key={id}>
-          <Link to={`records/${id}`}>{formatDateTime(started_at, timeZone)}</Link>
+      {calls.map((call) => (
+        <li key={call.id}>
+          <Link to={`records/${call.id}`}>{formatDateTime(call.started_at, timeZone)}</Link>
           <span>
-            {formatNumber(calling ?? "Withheld")} to {formatNumber(called)}
+            {formatNumber(partiesOf(call).from)} to {formatNumber(partiesOf(call).to)}
           </span>
-          <span className="quiet">{words(origin)}</span>
-          <span className="quiet">{cause == null ? "" : words(cause)}</span>
-          <span>{formatDuration(duration_ms)}</span>
+          <span className="quiet">{words(call.origin)}</span>
+          <span className="quiet">{call.cause == null ? "" : words(call.cause)}</span>
+          <span>{formatDuration(call.duration_ms)}</span>
         </li>
       ))}
     </ul>

@@ -61,7 +61,7 @@ export function NumberList() {
         plan == null ? <span className="quiet">None</span> : planName(plan),
     },
     ...owner,
-    { title: "Description", cell: ({ description }) => description },
+    { title: "Description", wraps: true, cell: ({ description }) => description },
     {
       title: "Change",
       hideTitle: true,

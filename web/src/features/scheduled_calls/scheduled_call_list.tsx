@@ -70,7 +70,7 @@ export function ScheduledCallList() {
       title: "Due",
       cell: (call) => formatDateTime(call.not_before, account.time_zone),
     },
-    { title: "Reference", cell: ({ reference }) => reference ?? "" },
+    { title: "Reference", wraps: true, cell: ({ reference }) => reference ?? "" },
   ];
 
   const create = (

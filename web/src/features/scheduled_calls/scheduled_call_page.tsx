@@ -93,7 +93,9 @@ function Detail({ call }: { call: ScheduledCall }) {
         <Panel title="Result">
           {call.ended_at == null && call.cause == null ? (
             <p className="quiet">
-              {call.state === "queued" ? "The call waits until it is due." : "The call goes on."}
+              {call.state === "queued"
+                ? "The call waits until it is due."
+                : "The call is under way."}
             </p>
           ) : (
             <Facts
