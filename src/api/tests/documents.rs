@@ -212,6 +212,6 @@ fn the_description_in_the_tree_is_up_to_date() {
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == now,
-        "web/openapi.json is stale: run this test with UPDATE_OPENAPI=1"
+        "web/openapi.json is stale: run this test with UPDATE_OPENAPI=1, then `npm --prefix web run types`"
     );
 }

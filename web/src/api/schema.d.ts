@@ -1802,6 +1802,8 @@ export interface components {
                 transport: components["schemas"]["TrunkTransport"];
                 /** @description For digest authentication. */
                 username?: string | null;
+                /** @description Its inbound calls must answer a digest challenge with username and password. */
+                authenticate_inbound: boolean;
                 /**
                  * @description Networks whose calls come from this trunk.
                  * @example [
@@ -2630,6 +2632,8 @@ export interface components {
             transport: components["schemas"]["TrunkTransport"];
             /** @description For digest authentication. */
             username?: string | null;
+            /** @description Its inbound calls must answer a digest challenge with username and password. */
+            authenticate_inbound: boolean;
             /**
              * @description Networks whose calls come from this trunk.
              * @example [
@@ -2658,6 +2662,8 @@ export interface components {
             username?: string | null;
             /** @description For digest authentication; never told again. */
             password?: string | null;
+            /** @description Its inbound calls must answer a digest challenge with username and password. */
+            authenticate_inbound?: boolean;
             /** @description Networks whose calls come from this trunk. */
             allowed_sources?: string[];
             /** @description Offered codecs, the best first; absent: `PCMA`, `PCMU`. */
@@ -2687,6 +2693,11 @@ export interface components {
              * @default null
              */
             password: string | null;
+            /**
+             * @description Whether its inbound calls must answer a digest challenge.
+             * @default null
+             */
+            authenticate_inbound: boolean | null;
             /**
              * @description Networks whose calls come from this trunk.
              * @default null
