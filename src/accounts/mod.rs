@@ -6,3 +6,4 @@ pub mod messages;
 pub mod platform;
 pub mod root;
 pub mod snapshot;
+mod starts;

@@ -7,20 +7,15 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use strowger_domain::account::{AccountPath, Permissions};
-use strowger_domain::call::{Facts, Origin};
 use strowger_domain::call_plan::Globals;
 use strowger_domain::cause::Cause;
-use strowger_domain::cdr::{Ending, Opening, Timeline};
-use strowger_domain::directory::Entry;
-use strowger_domain::ids::{AccountId, CallId, EventId, InstanceId, PlanId};
+use strowger_domain::ids::{AccountId, InstanceId, PlanId};
 use strowger_domain::limits::Admission;
 use tokio::sync::{oneshot, watch};
 
 use super::account::{Account, Nursery};
-use super::admit::{self, Refused};
 use super::messages::{Changed, DirectoryChanged, NotReady, PrepareScheduled};
 use super::snapshot::Snapshot;
-use crate::calls::call::{Driver, FirstLeg, Start};
 use crate::calls::messages::GlobalsChanged;
 use crate::calls::ticket::{CallTicket, GiveBack};
 use crate::calls::tools::{Known, Tools};
@@ -30,9 +25,8 @@ use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
 use crate::queues::messages::{EnterQueue, QueueFact};
-use crate::services::messages::{Run, RunInstance, StartRefused, StartService};
+use crate::services::messages::{StartRefused, StartService};
 use crate::store::Store;
-use crate::store::events::Event;
 use crate::supervise::{Children, Down, Fate, Obituary};
 use crate::telemetry;
 
@@ -63,22 +57,22 @@ pub struct Means {
     reason = "each says something else about loading and draining"
 )]
 pub struct Platform {
-    means: Means,
-    snapshot: Arc<Snapshot>,
-    admission: Admission,
-    accounts: Option<Children<AccountId, Account>>,
-    globals: HashMap<PlanId, Globals>,
-    draining: bool,
-    loading: bool,
-    changed: bool,
+    pub(super) means: Means,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) admission: Admission,
+    pub(super) accounts: Option<Children<AccountId, Account>>,
+    pub(super) globals: HashMap<PlanId, Globals>,
+    pub(super) draining: bool,
+    pub(super) loading: bool,
+    pub(super) changed: bool,
     /// Calls that came while a change was being read that may be about them.
-    waiting: Vec<InboundInvite>,
-    prepared: Vec<(
+    pub(super) waiting: Vec<InboundInvite>,
+    pub(super) prepared: Vec<(
         PrepareScheduled,
         oneshot::Sender<Result<StartCall, NotReady>>,
     )>,
-    ready: bool,
-    obituary: Obituary<()>,
+    pub(super) ready: bool,
+    pub(super) obituary: Obituary<()>,
 }
 
 /// The pause after a failure of the store.
@@ -154,7 +148,7 @@ impl Platform {
         }
     }
 
-    fn ticket(&mut self, path: &AccountPath) -> Result<CallTicket, Cause> {
+    pub(super) fn ticket(&mut self, path: &AccountPath) -> Result<CallTicket, Cause> {
         let now = clock::now().instant;
         match self.admission.admit(path, now) {
             Ok(ticket) => {
@@ -168,273 +162,18 @@ impl Platform {
         }
     }
 
-    fn permissions(&self, account: AccountId) -> Permissions {
+    pub(super) fn permissions(&self, account: AccountId) -> Permissions {
         self.snapshot.tree.effective(account)
     }
 
-    fn globals_of(&self, plan: PlanId) -> Globals {
+    pub(super) fn globals_of(&self, plan: PlanId) -> Globals {
         self.globals.get(&plan).cloned().unwrap_or_default()
     }
 
-    fn facts(
-        &self,
-        opening: &Opening,
-        variables: std::collections::BTreeMap<String, String>,
-    ) -> Facts {
-        let tree = &self.snapshot.tree;
-        let time_zone = tree
-            .get(opening.account)
-            .map_or(chrono_tz::UTC, |account| account.time_zone);
-        Facts {
-            call: opening.call,
-            account: opening.account,
-            origin: opening.origin,
-            calling: opening.calling.clone(),
-            called: opening.called.clone(),
-            variables,
-            time_zone,
-        }
-    }
-
-    fn account(&mut self, id: AccountId) -> Option<Addr<Account>> {
+    pub(super) fn account(&mut self, id: AccountId) -> Option<Addr<Account>> {
         self.accounts
             .as_mut()
             .map(|accounts| accounts.get_or_start(&id))
-    }
-
-    fn inbound(&mut self, mut invite: InboundInvite, _: &mut Context<Self>) {
-        let snapshot = Arc::clone(&self.snapshot);
-        let Some(entry) = snapshot.directory.find_user(&invite.request.user) else {
-            metrics::counter!(telemetry::CALLS_REFUSED, "reason" => "unknown_number").increment(1);
-            invite.leg.end(404, Some(Cause::UnallocatedNumber.q850()));
-            return;
-        };
-        let path: Vec<_> = entry.path.iter().collect();
-        let trunk = snapshot
-            .routes
-            .of_source(&path, invite.request.flow.remote.ip());
-        if !admit::is_authentic(&invite.request, trunk) {
-            return invite.leg.challenge(self.means.tools.advertise.to_string());
-        }
-        let opening = Opening {
-            call: CallId::from_uuid(uuid::Uuid::now_v7()),
-            account: entry.path.account(),
-            origin: Origin::Inbound,
-            service_number: Some(entry.number.to_string()),
-            calling: admit::calling(&invite.request, trunk, self.means.tools.country),
-            called: entry.number.to_string(),
-            scheduled_call: None,
-            instance: None,
-        };
-        let refused = admit::number(entry).err().or_else(|| {
-            self.draining.then_some(Refused {
-                cause: Cause::Congestion,
-                status: 503,
-            })
-        });
-        if let Some(refused) = refused {
-            return self.refuse(invite, opening, refused);
-        }
-        let Some((active, loaded)) = snapshot.plan_of(entry) else {
-            let refused = Refused {
-                cause: Cause::TemporaryFailure,
-                status: 480,
-            };
-            return self.refuse(invite, opening, refused);
-        };
-        let ticket = match self.ticket(&entry.path) {
-            Ok(ticket) => ticket,
-            Err(cause) => return self.refuse(invite, opening, Refused { cause, status: 503 }),
-        };
-        let facts = self.facts(&opening, std::collections::BTreeMap::new());
-        let globals = self.globals_of(active.plan);
-        let start = Start {
-            presentation: opening.calling.clone(),
-            network: Some(entry.number.to_string()),
-            driver: Driver::plan(Arc::clone(&loaded.plan), facts, globals),
-            opening,
-            path: entry.path.clone(),
-            permissions: self.permissions(entry.path.account()),
-            plan: Some(active.plan),
-            first: FirstLeg::Inbound {
-                leg: invite.leg,
-                request: invite.request,
-            },
-            ticket,
-            tools: self.means.tools.clone(),
-        };
-        self.start(entry, start);
-    }
-
-    fn start(&mut self, entry: &Entry, start: Start) {
-        if let Some(account) = self.account(entry.path.account()) {
-            account.do_send(StartCall {
-                number: entry.id,
-                start: Box::new(start),
-            });
-        }
-    }
-
-    /// Refuses an inbound call of a known number: it has a record all the same.
-    fn refuse(&self, mut invite: InboundInvite, opening: Opening, refused: Refused) {
-        let Refused { cause, status } = refused;
-        metrics::counter!(telemetry::CALLS_REFUSED, "reason" => cause.text()).increment(1);
-        if status == 503 {
-            invite
-                .leg
-                .refuse(503, vec![("Retry-After".to_owned(), "5".to_owned())]);
-            invite.leg.is_over();
-        } else {
-            invite.leg.end(status, Some(cause.q850()));
-        }
-        let now = clock::now().utc;
-        let record = Timeline::new(opening, now).close(
-            Ending {
-                cause,
-                sip_status: Some(status),
-            },
-            now,
-        );
-        let event = Event {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            kind: "call.ended".into(),
-            time: now,
-            account: record.account,
-            call: Some(record.id),
-            leg: None,
-            sequence: 1,
-            data: crate::calls::ended(&record),
-        };
-        let _ = self.means.tools.writer.call(record);
-        let _ = self.means.tools.writer.event(event);
-    }
-
-    fn scheduled(&mut self, wanted: &PrepareScheduled) -> Result<StartCall, NotReady> {
-        if self.draining {
-            let why = "the platform is draining".into();
-            return Err(NotReady {
-                cause: Cause::Congestion,
-                why,
-                later: true,
-            });
-        }
-        let snapshot = Arc::clone(&self.snapshot);
-        let booking = &wanted.booking;
-        let numbers = [
-            Some(&booking.service_number),
-            booking.presentation_number.as_ref(),
-        ];
-        let hosted = numbers
-            .into_iter()
-            .flatten()
-            .filter_map(|number| {
-                let entry = snapshot.directory.find_within(number, wanted.account)?;
-                Some((number.clone(), snapshot.hosted(entry)))
-            })
-            .collect();
-        let permissions = self.permissions(wanted.account);
-        let setting = strowger_domain::schedule::Setting {
-            is_active: snapshot.tree.is_active(wanted.account),
-            permissions: &permissions,
-            hosted: &hosted,
-            classes: &self.means.classes,
-            country: self.means.tools.country,
-            full: None,
-        };
-        let faults = booking.recheck(&setting, clock::now().utc);
-        let (Some(entry), true) = (
-            snapshot
-                .directory
-                .find_within(&booking.service_number, wanted.account),
-            faults.is_empty(),
-        ) else {
-            let why: Vec<_> = faults.iter().map(|fault| fault.detail.as_str()).collect();
-            let cause = strowger_domain::schedule::Booking::refusal(&faults);
-            return Err(NotReady {
-                cause,
-                why: why.join("; "),
-                later: false,
-            });
-        };
-        let Some((active, loaded)) = snapshot.plan_of(entry) else {
-            let why = "the number has no plan".into();
-            return Err(NotReady {
-                cause: Cause::NoRouteToDestination,
-                why,
-                later: false,
-            });
-        };
-        let ticket = self.ticket(&entry.path).map_err(|cause| NotReady {
-            cause,
-            why: "the account has no free channel".into(),
-            later: true,
-        })?;
-        let destination = booking.first_party.to_string();
-        let opening = Opening {
-            call: wanted.call,
-            account: entry.path.account(),
-            origin: Origin::Scheduled,
-            service_number: Some(entry.number.to_string()),
-            calling: Some(destination.clone()),
-            called: destination.clone(),
-            scheduled_call: Some(wanted.scheduled_call),
-            instance: None,
-        };
-        let facts = self.facts(&opening, booking.variables.clone());
-        let start = Start {
-            driver: Driver::plan(
-                Arc::clone(&loaded.plan),
-                facts,
-                self.globals_of(active.plan),
-            ),
-            opening,
-            path: entry.path.clone(),
-            permissions: self.permissions(entry.path.account()),
-            plan: Some(active.plan),
-            first: FirstLeg::Outbound {
-                destination,
-                ring: booking.ring(),
-                progress: Some(wanted.progress.clone()),
-            },
-            network: Some(entry.number.to_string()),
-            presentation: Some(booking.presented().to_string()),
-            ticket,
-            tools: self.means.tools.clone(),
-        };
-        Ok(StartCall {
-            number: entry.id,
-            start: Box::new(start),
-        })
-    }
-
-    fn service(&mut self, wanted: StartService) -> Result<RunInstance, StartRefused> {
-        if self.draining {
-            return Err(StartRefused::Draining);
-        }
-        let snapshot = Arc::clone(&self.snapshot);
-        let path = snapshot
-            .tree
-            .path(wanted.account)
-            .ok_or(StartRefused::NoService)?;
-        let permissions = self.permissions(wanted.account);
-        if !snapshot.tree.is_active(wanted.account) || !permissions.outbound_services {
-            return Err(StartRefused::NoService);
-        }
-        let ticket = self
-            .ticket(path)
-            .map_err(|_cause| StartRefused::NoChannel)?;
-        Ok(RunInstance(Box::new(Run {
-            id: InstanceId::from_uuid(uuid::Uuid::now_v7()),
-            call: CallId::from_uuid(uuid::Uuid::now_v7()),
-            wanted,
-            path: path.clone(),
-            permissions,
-            ticket,
-            settings: None,
-            tools: self.means.tools.clone(),
-            http: self.means.http.clone(),
-            store: self.means.store.clone(),
-        })))
     }
 }
 

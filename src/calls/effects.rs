@@ -16,7 +16,8 @@ use strowger_domain::queue::Stage;
 use strowger_media::recorder::{Layout, Settings};
 use strowger_media::session::Command;
 
-use super::call::{Call, OngoingRecording, Waiting};
+use super::call::{Call, OngoingRecording};
+use super::places::Waiting;
 use crate::conferences::messages::EnterRoom;
 use crate::net::clock;
 use crate::net::media_engine::Record;

@@ -1,10 +1,14 @@
 //! One actor for each call, from its first INVITE to its one record.
 
 pub mod call;
+mod dialling;
 mod effects;
 pub(crate) mod legs;
 pub mod messages;
 mod notes;
+mod places;
+mod signalling;
+pub mod start;
 pub mod stub;
 pub mod ticket;
 pub mod tools;

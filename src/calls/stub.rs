@@ -7,8 +7,9 @@ use actix::{Actor, Addr, ArbiterHandle};
 use strowger_domain::cdr::{CallRecord, Timeline};
 use strowger_domain::ids::{CallId, EventId};
 
-use super::call::{Call, FirstLeg, Start};
+use super::call::Call;
 use super::messages::{Progress, ProgressRecipient, Stage};
+use super::start::{FirstLeg, Start};
 use crate::net::clock;
 use crate::store::Writer;
 use crate::store::events::Event;

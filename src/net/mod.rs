@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod http_socket;
 pub mod media_engine;
+mod media_thread;
 pub mod names;
 pub mod recording_writer;
 pub mod rtp_socket;

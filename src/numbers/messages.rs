@@ -3,7 +3,7 @@
 use actix::Message;
 use strowger_domain::ids::NumberId;
 
-use crate::calls::call::Start;
+use crate::calls::start::Start;
 
 /// Start a call on this number. The number, its plan and the limits were checked.
 #[derive(Message)]

@@ -11,8 +11,8 @@ use strowger_domain::ids::{CallId, EventId, InstanceId};
 
 use super::messages::{Run, scope};
 use super::pages;
-use crate::calls::call::{Driver, FirstLeg, Start};
 use crate::calls::messages::{Perform, Progress, Stage, Stop, Told};
+use crate::calls::start::{Driver, FirstLeg, Start};
 use crate::calls::stub::{CallThreads, Stub};
 use crate::net::clock;
 use crate::store::events::Event as LoggedEvent;

@@ -1,0 +1,276 @@
+//! How calls begin: a caller, a scheduled call or an outbound service becomes a call with a driver,
+//! a ticket and a record, or is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use strowger_domain::call::{Facts, Origin};
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::{Ending, Opening, Timeline};
+use strowger_domain::directory::Entry;
+use strowger_domain::ids::{CallId, EventId, InstanceId};
+
+use super::admit::{self, Refused};
+use super::messages::{NotReady, PrepareScheduled};
+use super::platform::Platform;
+use crate::calls::start::{Driver, FirstLeg, Start};
+use crate::net::clock;
+use crate::net::sip_endpoint::InboundInvite;
+use crate::numbers::messages::StartCall;
+use crate::services::messages::{Run, RunInstance, StartRefused, StartService};
+use crate::store::events::Event;
+use crate::telemetry;
+
+impl Platform {
+    pub(super) fn facts(&self, opening: &Opening, variables: BTreeMap<String, String>) -> Facts {
+        let tree = &self.snapshot.tree;
+        let time_zone = tree
+            .get(opening.account)
+            .map_or(chrono_tz::UTC, |account| account.time_zone);
+        Facts {
+            call: opening.call,
+            account: opening.account,
+            origin: opening.origin,
+            calling: opening.calling.clone(),
+            called: opening.called.clone(),
+            variables,
+            time_zone,
+        }
+    }
+
+    pub(super) fn inbound(&mut self, mut invite: InboundInvite, _: &mut Context<Self>) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some(entry) = snapshot.directory.find_user(&invite.request.user) else {
+            metrics::counter!(telemetry::CALLS_REFUSED, "reason" => "unknown_number").increment(1);
+            invite.leg.end(404, Some(Cause::UnallocatedNumber.q850()));
+            return;
+        };
+        let path: Vec<_> = entry.path.iter().collect();
+        let trunk = snapshot
+            .routes
+            .of_source(&path, invite.request.flow.remote.ip());
+        if !admit::is_authentic(&invite.request, trunk) {
+            return invite.leg.challenge(self.means.tools.advertise.to_string());
+        }
+        let opening = Opening {
+            call: CallId::from_uuid(uuid::Uuid::now_v7()),
+            account: entry.path.account(),
+            origin: Origin::Inbound,
+            service_number: Some(entry.number.to_string()),
+            calling: admit::calling(&invite.request, trunk, self.means.tools.country),
+            called: entry.number.to_string(),
+            scheduled_call: None,
+            instance: None,
+        };
+        let refused = admit::number(entry).err().or_else(|| {
+            self.draining.then_some(Refused {
+                cause: Cause::Congestion,
+                status: 503,
+            })
+        });
+        if let Some(refused) = refused {
+            return self.refuse(invite, opening, refused);
+        }
+        let Some((active, loaded)) = snapshot.plan_of(entry) else {
+            let refused = Refused {
+                cause: Cause::TemporaryFailure,
+                status: 480,
+            };
+            return self.refuse(invite, opening, refused);
+        };
+        let ticket = match self.ticket(&entry.path) {
+            Ok(ticket) => ticket,
+            Err(cause) => return self.refuse(invite, opening, Refused { cause, status: 503 }),
+        };
+        let facts = self.facts(&opening, BTreeMap::new());
+        let globals = self.globals_of(active.plan);
+        let start = Start {
+            presentation: opening.calling.clone(),
+            network: Some(entry.number.to_string()),
+            driver: Driver::plan(Arc::clone(&loaded.plan), facts, globals),
+            opening,
+            path: entry.path.clone(),
+            permissions: self.permissions(entry.path.account()),
+            plan: Some(active.plan),
+            first: FirstLeg::Inbound {
+                leg: invite.leg,
+                request: invite.request,
+            },
+            ticket,
+            tools: self.means.tools.clone(),
+        };
+        self.start(entry, start);
+    }
+
+    pub(super) fn start(&mut self, entry: &Entry, start: Start) {
+        if let Some(account) = self.account(entry.path.account()) {
+            account.do_send(StartCall {
+                number: entry.id,
+                start: Box::new(start),
+            });
+        }
+    }
+
+    /// Refuses an inbound call of a known number: it has a record all the same.
+    pub(super) fn refuse(&self, mut invite: InboundInvite, opening: Opening, refused: Refused) {
+        let Refused { cause, status } = refused;
+        metrics::counter!(telemetry::CALLS_REFUSED, "reason" => cause.text()).increment(1);
+        if status == 503 {
+            invite
+                .leg
+                .refuse(503, vec![("Retry-After".to_owned(), "5".to_owned())]);
+            invite.leg.is_over();
+        } else {
+            invite.leg.end(status, Some(cause.q850()));
+        }
+        let now = clock::now().utc;
+        let record = Timeline::new(opening, now).close(
+            Ending {
+                cause,
+                sip_status: Some(status),
+            },
+            now,
+        );
+        let event = Event {
+            id: EventId::from_uuid(uuid::Uuid::now_v7()),
+            kind: "call.ended".into(),
+            time: now,
+            account: record.account,
+            call: Some(record.id),
+            leg: None,
+            sequence: 1,
+            data: crate::calls::ended(&record),
+        };
+        let _ = self.means.tools.writer.call(record);
+        let _ = self.means.tools.writer.event(event);
+    }
+
+    pub(super) fn scheduled(&mut self, wanted: &PrepareScheduled) -> Result<StartCall, NotReady> {
+        if self.draining {
+            let why = "the platform is draining".into();
+            return Err(NotReady {
+                cause: Cause::Congestion,
+                why,
+                later: true,
+            });
+        }
+        let snapshot = Arc::clone(&self.snapshot);
+        let booking = &wanted.booking;
+        let numbers = [
+            Some(&booking.service_number),
+            booking.presentation_number.as_ref(),
+        ];
+        let hosted = numbers
+            .into_iter()
+            .flatten()
+            .filter_map(|number| {
+                let entry = snapshot.directory.find_within(number, wanted.account)?;
+                Some((number.clone(), snapshot.hosted(entry)))
+            })
+            .collect();
+        let permissions = self.permissions(wanted.account);
+        let setting = strowger_domain::schedule::Setting {
+            is_active: snapshot.tree.is_active(wanted.account),
+            permissions: &permissions,
+            hosted: &hosted,
+            classes: &self.means.classes,
+            country: self.means.tools.country,
+            full: None,
+        };
+        let faults = booking.recheck(&setting, clock::now().utc);
+        let (Some(entry), true) = (
+            snapshot
+                .directory
+                .find_within(&booking.service_number, wanted.account),
+            faults.is_empty(),
+        ) else {
+            let why: Vec<_> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+            let cause = strowger_domain::schedule::Booking::refusal(&faults);
+            return Err(NotReady {
+                cause,
+                why: why.join("; "),
+                later: false,
+            });
+        };
+        let Some((active, loaded)) = snapshot.plan_of(entry) else {
+            let why = "the number has no plan".into();
+            return Err(NotReady {
+                cause: Cause::NoRouteToDestination,
+                why,
+                later: false,
+            });
+        };
+        let ticket = self.ticket(&entry.path).map_err(|cause| NotReady {
+            cause,
+            why: "the account has no free channel".into(),
+            later: true,
+        })?;
+        let destination = booking.first_party.to_string();
+        let opening = Opening {
+            call: wanted.call,
+            account: entry.path.account(),
+            origin: Origin::Scheduled,
+            service_number: Some(entry.number.to_string()),
+            calling: Some(destination.clone()),
+            called: destination.clone(),
+            scheduled_call: Some(wanted.scheduled_call),
+            instance: None,
+        };
+        let facts = self.facts(&opening, booking.variables.clone());
+        let start = Start {
+            driver: Driver::plan(
+                Arc::clone(&loaded.plan),
+                facts,
+                self.globals_of(active.plan),
+            ),
+            opening,
+            path: entry.path.clone(),
+            permissions: self.permissions(entry.path.account()),
+            plan: Some(active.plan),
+            first: FirstLeg::Outbound {
+                destination,
+                ring: booking.ring(),
+                progress: Some(wanted.progress.clone()),
+            },
+            network: Some(entry.number.to_string()),
+            presentation: Some(booking.presented().to_string()),
+            ticket,
+            tools: self.means.tools.clone(),
+        };
+        Ok(StartCall {
+            number: entry.id,
+            start: Box::new(start),
+        })
+    }
+
+    pub(super) fn service(&mut self, wanted: StartService) -> Result<RunInstance, StartRefused> {
+        if self.draining {
+            return Err(StartRefused::Draining);
+        }
+        let snapshot = Arc::clone(&self.snapshot);
+        let path = snapshot
+            .tree
+            .path(wanted.account)
+            .ok_or(StartRefused::NoService)?;
+        let permissions = self.permissions(wanted.account);
+        if !snapshot.tree.is_active(wanted.account) || !permissions.outbound_services {
+            return Err(StartRefused::NoService);
+        }
+        let ticket = self
+            .ticket(path)
+            .map_err(|_cause| StartRefused::NoChannel)?;
+        Ok(RunInstance(Box::new(Run {
+            id: InstanceId::from_uuid(uuid::Uuid::now_v7()),
+            call: CallId::from_uuid(uuid::Uuid::now_v7()),
+            wanted,
+            path: path.clone(),
+            permissions,
+            ticket,
+            settings: None,
+            tools: self.means.tools.clone(),
+            http: self.means.http.clone(),
+            store: self.means.store.clone(),
+        })))
+    }
+}
