@@ -15,6 +15,7 @@ use crate::net::clock;
 use crate::net::signals::Stop;
 use crate::store::users::NewUser;
 use crate::store::{AccountScope, Store, StoreError};
+use crate::telemetry::say;
 
 /// Runs the platform until SIGTERM or SIGINT, with the demonstration where that is asked for.
 pub fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
@@ -166,13 +167,6 @@ fn ask_for_password() -> anyhow::Result<String> {
         bail!("no password was given");
     }
     Ok(password.to_owned())
-}
-
-pub(crate) fn say(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .context("standard output")
 }
 
 /// A database URL as it may be shown.

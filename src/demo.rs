@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use crate::app::{self, App};
-use crate::commands::say;
 use crate::config::Config;
 use crate::phone::{Phone, PhoneConfig, RTP_PORTS};
 use crate::sound::media_files::MediaFiles;
 use crate::sound::speech;
+use crate::telemetry::say;
 
 pub use manners::{B_PARTY, FIRST_PARTY, manners};
 use tenant::Tenant;
@@ -32,7 +32,7 @@ use tenant::Tenant;
 const FILE: &str = "demo.json";
 
 /// How long the installation of a speech program may take.
-const INSTALLATION: Duration = Duration::from_secs(120);
+const INSTALLATION: Duration = Duration::from_mins(2);
 
 /// What `demo.json` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Strowger.
+#![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod accounts;
 pub mod api;

@@ -1,7 +1,11 @@
-//! Logs by tracing and metrics for Prometheus; the metric names stand here and nowhere else.
+//! Logs by tracing, metrics for Prometheus, whose names stand here and nowhere else, and words on
+//! standard output.
 
 use std::io::IsTerminal;
 
+use std::io::Write as _;
+
+use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -59,4 +63,12 @@ pub fn start_metrics() -> PrometheusHandle {
 pub fn actor_failed(kind: &'static str) {
     metrics::counter!(ACTOR_PANICS, "kind" => kind).increment(1);
     tracing::error!(kind, "an actor panicked");
+}
+
+/// Tells whoever started the program, on standard output.
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .context("standard output")
 }

@@ -105,7 +105,9 @@ impl Call {
         if let Some(remote) = remote {
             self.invite(number, &target, remote, ctx);
         } else {
-            let resolved = names::resolve(target.host.clone(), target.port);
+            let (host, port) = (target.host.clone(), target.port);
+            let resolved =
+                async move { names::resolve(&host, port).await.ok()?.into_iter().next() };
             ctx.spawn(resolved.into_actor(self).map(move |remote, call, ctx| {
                 if let Some(remote) = remote {
                     call.invite(number, &target, remote, ctx);

@@ -255,32 +255,30 @@ impl Builder<'_> {
         let within = Within::Account(root);
         let (host, now) = (phone.to_string(), clock::now().utc);
         let trunks = self.store.trunks(&self.scope, within, ALL).await?.items;
-        let trunk = match trunks.into_iter().find(|trunk| trunk.name == TRUNK_NAME) {
-            Some(trunk) => {
-                let change = TrunkChange {
-                    host: Some(host),
-                    ..TrunkChange::default()
-                };
-                self.store
-                    .update_trunk(&self.scope, trunk.id, change, now)
-                    .await?
-            }
-            None => {
-                let trunk = Trunk {
-                    id: TrunkId::from_uuid(Uuid::now_v7()),
-                    account: root,
-                    name: TRUNK_NAME.to_owned(),
-                    host,
-                    transport: TrunkTransport::Udp,
-                    username: None,
-                    password: None,
-                    allowed_sources: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
-                    codecs: Vec::new(),
-                    authenticate_inbound: false,
-                    created_at: now,
-                };
-                self.store.create_trunk(&self.scope, trunk).await?
-            }
+        let known = trunks.into_iter().find(|trunk| trunk.name == TRUNK_NAME);
+        let trunk = if let Some(trunk) = known {
+            let change = TrunkChange {
+                host: Some(host),
+                ..TrunkChange::default()
+            };
+            self.store
+                .update_trunk(&self.scope, trunk.id, change, now)
+                .await?
+        } else {
+            let trunk = Trunk {
+                id: TrunkId::from_uuid(Uuid::now_v7()),
+                account: root,
+                name: TRUNK_NAME.to_owned(),
+                host,
+                transport: TrunkTransport::Udp,
+                username: None,
+                password: None,
+                allowed_sources: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+                codecs: Vec::new(),
+                authenticate_inbound: false,
+                created_at: now,
+            };
+            self.store.create_trunk(&self.scope, trunk).await?
         };
         let routes = self.store.routes(&self.scope, within, ALL).await?.items;
         if !routes.iter().any(|route| route.trunk == trunk.id) {
@@ -301,18 +299,18 @@ impl Builder<'_> {
         let audio = self.audio(owner).await?;
         let within = Within::Account(owner);
         let plans = self.store.call_plans(&self.scope, within, ALL).await?.items;
-        let plan = match plans.into_iter().find(|plan| plan.name == PLAN_NAME) {
-            Some(plan) => plan,
-            None => {
-                let plan = NewCallPlan {
-                    id: PlanId::from_uuid(Uuid::now_v7()),
-                    account: owner,
-                    name: PLAN_NAME.to_owned(),
-                    draft: document(&audio)?,
-                    created_at: clock::now().utc,
-                };
-                self.store.create_call_plan(&self.scope, plan).await?
-            }
+        let known = plans.into_iter().find(|plan| plan.name == PLAN_NAME);
+        let plan = if let Some(plan) = known {
+            plan
+        } else {
+            let plan = NewCallPlan {
+                id: PlanId::from_uuid(Uuid::now_v7()),
+                account: owner,
+                name: PLAN_NAME.to_owned(),
+                draft: document(&audio)?,
+                created_at: clock::now().utc,
+            };
+            self.store.create_call_plan(&self.scope, plan).await?
         };
         if plan.published_version.is_none() {
             let publication = Publication {

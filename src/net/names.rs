@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// The first address of a host that is given by name; `None`: it has none.
-pub async fn resolve(host: String, port: u16) -> Option<SocketAddr> {
-    tokio::net::lookup_host((host, port)).await.ok()?.next()
+/// The addresses of a host that is given by name.
+pub async fn resolve(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host, port)).await?.collect())
 }

@@ -28,12 +28,12 @@ pub use command::run;
 pub use report::{Happening, Report};
 
 use crate::calls::legs::place_of;
-use crate::net::clock;
 use crate::net::media_engine::MediaHandle;
 use crate::net::rtp_socket::Ports;
 use crate::net::sip_endpoint::SipHandle;
 use crate::net::sip_keeper::{Finish, SipKeeper};
 use crate::net::sip_socket::SipSockets;
+use crate::net::{clock, names};
 use call::HangUp;
 use desk::{Count, Desk, Place};
 
@@ -231,10 +231,9 @@ async fn resolve(host: &str, port: u16, ipv4: bool) -> Result<SocketAddr, PhoneE
         return Ok(SocketAddr::new(ip, port));
     }
     let no_host = |_| PhoneError::NoHost(host.to_owned());
-    let mut found = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(no_host)?;
+    let found = names::resolve(host, port).await.map_err(no_host)?;
     found
+        .into_iter()
         .find(|address| address.is_ipv4() == ipv4)
         .ok_or_else(|| PhoneError::NoHost(host.to_owned()))
 }

@@ -36,11 +36,11 @@ fn has_ended(event: &Happening) -> bool {
 }
 
 fn heard(seen: &[Happening]) -> Vec<&Heard> {
-    let heard = |event| match event {
-        &Happening::Heard(ref heard) => Some(heard),
+    let heard = seen.iter().map(|event| match event {
+        Happening::Heard(heard) => Some(heard),
         _ => None,
-    };
-    seen.iter().filter_map(heard).collect()
+    });
+    heard.flatten().collect()
 }
 
 fn calls(phone: &Phone, behaviour: Behaviour) -> Outgoing {
