@@ -273,7 +273,7 @@ fn opening(cut: &ScheduledCall, call: CallId, account: AccountId) -> Opening {
         account,
         origin: Origin::Scheduled,
         service_number: Some(cut.booking.service_number.to_string()),
-        calling: Some(cut.booking.first_party.to_string()),
+        calling: Some(cut.booking.presented().to_string()),
         called: cut.booking.first_party.to_string(),
         scheduled_call: Some(cut.id),
         instance: None,

@@ -28,12 +28,19 @@ impl Platform {
         let time_zone = tree
             .get(opening.account)
             .map_or(chrono_tz::UTC, |account| account.time_zone);
+        // The first party of a scheduled call is its A-party: to the plan it has called the number.
+        let (calling, called) = match (opening.origin, &opening.service_number) {
+            (Origin::Scheduled, Some(number)) => (Some(opening.called.clone()), number.clone()),
+            (Origin::Inbound | Origin::Scheduled | Origin::OutboundService, _) => {
+                (opening.calling.clone(), opening.called.clone())
+            }
+        };
         Facts {
             call: opening.call,
             account: opening.account,
             origin: opening.origin,
-            calling: opening.calling.clone(),
-            called: opening.called.clone(),
+            calling,
+            called,
             variables,
             time_zone,
         }
@@ -212,7 +219,7 @@ impl Platform {
             account: entry.path.account(),
             origin: Origin::Scheduled,
             service_number: Some(entry.number.to_string()),
-            calling: Some(destination.clone()),
+            calling: Some(booking.presented().to_string()),
             called: destination.clone(),
             scheduled_call: Some(wanted.scheduled_call),
             instance: None,

@@ -23,7 +23,8 @@ pub struct Opening {
     pub origin: Origin,
     /// The service number on which it runs.
     pub service_number: Option<String>,
-    /// The A-party's number or address; none when withheld.
+    /// The caller's number or address, or the number that we presented to the first party; none when
+    /// withheld.
     pub calling: Option<String>,
     /// The dialled service number, or the dialled first party.
     pub called: String,

@@ -77,7 +77,7 @@ impl Instance {
             account: run.path.account(),
             origin: Origin::OutboundService,
             service_number: None,
-            calling: Some(run.wanted.to.clone()),
+            calling: run.wanted.from.clone(),
             called: run.wanted.to.clone(),
             scheduled_call: None,
             instance: Some(run.id),

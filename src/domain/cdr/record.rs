@@ -133,7 +133,8 @@ pub struct CallRecord {
     pub origin: Origin,
     /// The service number on which it runs; an outbound service has none.
     pub service_number: Option<String>,
-    /// The A-party's number or address; null when withheld.
+    /// The caller's number or address, or the number that we presented to the first party; null when
+    /// withheld.
     pub calling: Option<String>,
     /// The dialled service number, or the dialled first party.
     pub called: String,

@@ -1087,7 +1087,10 @@ export interface components {
             origin: components["schemas"]["Origin"];
             /** @description The service number on which it runs; an outbound service has none. */
             service_number?: string | null;
-            /** @description The A-party's number or address; null when withheld. */
+            /**
+             * @description The caller's number or address, or the number that we presented to the first party; null when
+             *     withheld.
+             */
             calling?: string | null;
             /** @description The dialled service number, or the dialled first party. */
             called: string;
@@ -1481,7 +1484,10 @@ export interface components {
                 origin: components["schemas"]["Origin"];
                 /** @description The service number on which it runs; an outbound service has none. */
                 service_number?: string | null;
-                /** @description The A-party's number or address; null when withheld. */
+                /**
+                 * @description The caller's number or address, or the number that we presented to the first party; null when
+                 *     withheld.
+                 */
                 calling?: string | null;
                 /** @description The dialled service number, or the dialled first party. */
                 called: string;
