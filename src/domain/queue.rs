@@ -24,6 +24,10 @@ pub const RETRY: Duration = Duration::from_secs(5);
 /// told the end by then is broken.
 pub const OFFER_LIMIT: Duration = Duration::from_secs(330);
 
+/// How long a queue that was lost waits for its members before it offers anybody: those who are
+/// connected may come back after those who wait.
+pub const REGATHERING: Duration = Duration::from_secs(1);
+
 /// What the plan asks of its queue. The settings of the caller that joined last hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -147,12 +151,17 @@ pub struct Discipline {
     resting: BTreeMap<String, Instant>,
     /// The destination whose turn it is.
     turn: usize,
+    /// Its members come back: until then nobody is offered.
+    gathers_until: Option<Instant>,
     effects: VecDeque<Effect>,
 }
 
 impl Discipline {
     /// Takes an input.
     pub fn handle(&mut self, input: Input, now: Instant) {
+        if self.gathers_until.is_some_and(|until| until <= now) {
+            self.gathers_until = None;
+        }
         match input {
             Input::Join {
                 caller,
@@ -166,6 +175,7 @@ impl Discipline {
                 settings,
             } => {
                 self.settings = settings;
+                self.gathers_until.get_or_insert(now + REGATHERING);
                 let place = match stage {
                     Stage::Waiting => Place::Waiting,
                     Stage::Offered { destination } => Place::Offered {
@@ -183,7 +193,9 @@ impl Discipline {
             Input::Tick => self.drop_lost(now),
         }
         self.resting.retain(|_, until| *until > now);
-        self.offer(now);
+        if self.gathers_until.is_none() {
+            self.offer(now);
+        }
         self.tell_positions();
     }
 
@@ -204,7 +216,7 @@ impl Discipline {
             .values()
             .copied()
             .filter(|_| self.waiting() > 0);
-        offers.chain(rests).min()
+        offers.chain(rests).chain(self.gathers_until).min()
     }
 
     /// Callers that wait, without those offered to a destination.

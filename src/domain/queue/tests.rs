@@ -185,20 +185,20 @@ fn a_queue_is_rebuilt_from_its_members_in_any_order() {
         (4, Stage::Waiting),
         (1, Stage::Connected),
     ];
-    // Until the connected ones are back there is room: who comes first waits for its turn.
-    for (n, stage) in stages.clone() {
-        let settings = Settings {
-            max_connected: 0,
-            ..trial.settings.clone()
-        };
+    // Until the connected ones are back there is room, but nobody is offered.
+    for (n, stage) in stages {
+        let settings = trial.settings.clone();
         let (caller, since) = (caller(n), at(n.into()));
-        trial.input(Input::Rejoin {
+        let effects = trial.input(Input::Rejoin {
             caller,
             since,
             stage,
             settings,
         });
+        let is_offer = |effect: &Effect| matches!(effect, Effect::Offer { .. });
+        assert!(!effects.iter().any(is_offer), "{effects:?}");
     }
+    assert_eq!(trial.tick(), []);
     assert_eq!((trial.queue.waiting(), trial.queue.engaged()), (2, 2));
     assert_eq!(trial.join(3), [], "it is in already");
     assert_eq!(trial.connect(2), [position(3, 1), position(4, 2)]);
