@@ -44,6 +44,43 @@ struct Keep {
     path: strowger_domain::account::AccountPath,
 }
 
+impl Keep {
+    fn tell(&self, id: InstanceId, kind: &str, mut data: serde_json::Value) {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("instance".into(), serde_json::json!(id));
+        }
+        let event = LoggedEvent {
+            id: EventId::from_uuid(uuid::Uuid::now_v7()),
+            kind: kind.to_owned(),
+            time: clock::now().utc,
+            account: self.path.account(),
+            call: None,
+            leg: None,
+            sequence: 0,
+            data,
+        };
+        // A writer that takes no more has said so in the log.
+        let _ = self.writer.event(event);
+    }
+
+    fn write(
+        &self,
+        id: InstanceId,
+        update: InstanceUpdate,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (store, path) = (self.store.clone(), self.path.clone());
+        async move {
+            if let Some(scope) = scope(&store, &path).await
+                && let Err(error) = store
+                    .update_instance(&scope, id, update, clock::now().utc)
+                    .await
+            {
+                tracing::error!(%error, instance.id = %id, "an instance's state is not kept");
+            }
+        }
+    }
+}
+
 impl Instance {
     /// An instance that begins when its actor starts.
     pub fn new(run: Run, threads: CallThreads, obituary: Obituary<InstanceId>) -> Self {
@@ -188,22 +225,10 @@ impl Instance {
         );
     }
 
-    fn emit(&self, kind: &str, mut data: serde_json::Value) {
-        let Some(keep) = &self.keep else { return };
-        if let Some(fields) = data.as_object_mut() {
-            fields.insert("instance".into(), serde_json::json!(self.id));
+    fn emit(&self, kind: &str, data: serde_json::Value) {
+        if let Some(keep) = &self.keep {
+            keep.tell(self.id, kind, data);
         }
-        let event = LoggedEvent {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            kind: kind.to_owned(),
-            time: clock::now().utc,
-            account: keep.path.account(),
-            call: None,
-            leg: None,
-            sequence: 0,
-            data,
-        };
-        let _ = keep.writer.event(event);
     }
 
     fn update(&self, update: InstanceUpdate, ctx: &mut Context<Self>) {
@@ -212,18 +237,8 @@ impl Instance {
             "instance.updated",
             serde_json::json!({ "state": update.state }),
         );
-        let (store, path, id) = (keep.store.clone(), keep.path.clone(), self.id);
-        let write = async move {
-            if let Some(scope) = scope(&store, &path).await
-                && let Err(error) = store
-                    .update_instance(&scope, id, update, clock::now().utc)
-                    .await
-            {
-                tracing::error!(%error, instance.id = %id, "an instance's state is not kept");
-            }
-        };
         // Writes are in order: `wait` keeps the next message until this one is kept.
-        ctx.wait(write.into_actor(self));
+        ctx.wait(keep.write(self.id, update).into_actor(self));
     }
 
     /// Done when both the machine and its call are.
@@ -257,13 +272,30 @@ impl Instance {
 }
 
 impl Drop for Instance {
-    /// An instance that dies leaves no call without a driver.
+    /// An instance that dies leaves no call without a driver, and does not seem to run on.
     fn drop(&mut self) {
+        let cause = Cause::TemporaryFailure;
         if let Some((_, stub)) = &self.call {
-            stub.address
-                .do_send(Perform(strowger_domain::call::Effect::End {
-                    cause: Cause::TemporaryFailure,
-                }));
+            let end = strowger_domain::call::Effect::End { cause };
+            stub.address.do_send(Perform(end));
+        }
+        let (Some(keep), Some(_)) = (self.keep.take(), self.machine.take()) else {
+            return;
+        };
+        let update = InstanceUpdate {
+            state: Some(InstanceState::Ended),
+            cause: Some(cause),
+            failure: Some("the platform failed".to_owned()),
+            ..InstanceUpdate::default()
+        };
+        keep.tell(
+            self.id,
+            "instance.updated",
+            serde_json::json!({ "state": update.state }),
+        );
+        // Where the process ends too, the next start closes it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(keep.write(self.id, update));
         }
     }
 }
