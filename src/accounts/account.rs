@@ -4,6 +4,7 @@
 use actix::prelude::*;
 use strowger_domain::ids::{AccountId, InstanceId, NumberId};
 
+use super::platform::{Child, ProvokePanic};
 use crate::calls::stub::CallThreads;
 use crate::conferences::conference::Conference;
 use crate::conferences::messages::{EnterRoom, RoomName};
@@ -14,7 +15,7 @@ use crate::queues::messages::{EnterQueue, QueueName};
 use crate::queues::queue::Queue;
 use crate::services::instance::Instance;
 use crate::services::messages::RunInstance;
-use crate::supervise::{Children, Down, Fate, Obituary};
+use crate::supervise::{self, Children, Down, Fate, Obituary};
 
 /// What an account needs to make its children.
 #[derive(Clone)]
@@ -170,5 +171,36 @@ impl Handler<Down<InstanceId>> for Account {
         if !down.finished {
             crate::telemetry::actor_failed("instance");
         }
+    }
+}
+
+impl Handler<ProvokePanic> for Account {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "that is what the message asks for")]
+    fn handle(&mut self, provoke: ProvokePanic, _: &mut Self::Context) {
+        let ProvokePanic::Child(_, child) = provoke else {
+            panic!("provoked");
+        };
+        match child {
+            Child::Number(id) => provoke_in(self.numbers.as_ref(), &id),
+            Child::Queue(name) => provoke_in(self.queues.as_ref(), &name),
+            Child::Conference(name) => provoke_in(self.conferences.as_ref(), &name),
+            Child::Instance(id) => {
+                for (_, instance) in self.instances.iter().filter(|(own, _)| *own == id) {
+                    instance.do_send(supervise::ProvokePanic);
+                }
+            }
+        }
+    }
+}
+
+fn provoke_in<K, A>(children: Option<&Children<K, A>>, key: &K)
+where
+    K: Clone + Eq + std::hash::Hash + Send + 'static,
+    A: Actor<Context = Context<A>> + Handler<supervise::ProvokePanic>,
+{
+    if let Some(child) = children.and_then(|children| children.get(key)) {
+        child.do_send(supervise::ProvokePanic);
     }
 }

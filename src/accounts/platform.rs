@@ -9,7 +9,7 @@ use actix::prelude::*;
 use strowger_domain::account::{AccountPath, Permissions};
 use strowger_domain::call_plan::Globals;
 use strowger_domain::cause::Cause;
-use strowger_domain::ids::{AccountId, InstanceId, PlanId};
+use strowger_domain::ids::{AccountId, InstanceId, NumberId, PlanId};
 use strowger_domain::limits::Admission;
 use tokio::sync::{oneshot, watch};
 
@@ -19,12 +19,12 @@ use super::snapshot::Snapshot;
 use crate::calls::messages::GlobalsChanged;
 use crate::calls::ticket::{CallTicket, GiveBack};
 use crate::calls::tools::{Known, Tools};
-use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom};
+use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom, RoomName};
 use crate::events::http_client::HttpClient;
 use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
-use crate::queues::messages::{EnterQueue, QueueFact};
+use crate::queues::messages::{EnterQueue, QueueFact, QueueName};
 use crate::services::messages::{StartRefused, StartService};
 use crate::store::Store;
 use crate::supervise::{Children, Down, Fate, Obituary};
@@ -355,13 +355,28 @@ impl Handler<Finish> for Platform {
 }
 
 /// What a panic is provoked in, for tests of supervision.
-#[derive(Message, Debug, Clone, Copy)]
+#[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
 pub enum ProvokePanic {
     /// The platform.
     Platform,
     /// An account.
     Account(AccountId),
+    /// A child of an account.
+    Child(AccountId, Child),
+}
+
+/// A child of an account, for [`ProvokePanic`].
+#[derive(Debug, Clone)]
+pub enum Child {
+    /// A service number.
+    Number(NumberId),
+    /// A queue.
+    Queue(QueueName),
+    /// A conference.
+    Conference(RoomName),
+    /// A run of an application.
+    Instance(InstanceId),
 }
 
 impl Handler<ProvokePanic> for Platform {
@@ -369,22 +384,13 @@ impl Handler<ProvokePanic> for Platform {
 
     #[expect(clippy::panic, reason = "that is what the message asks for")]
     fn handle(&mut self, provoke: ProvokePanic, _: &mut Self::Context) {
-        match provoke {
+        match &provoke {
             ProvokePanic::Platform => panic!("provoked"),
-            ProvokePanic::Account(id) => {
-                if let Some(account) = self.account(id) {
+            ProvokePanic::Account(id) | ProvokePanic::Child(id, _) => {
+                if let Some(account) = self.account(*id) {
                     account.do_send(provoke);
                 }
             }
         }
-    }
-}
-
-impl Handler<ProvokePanic> for Account {
-    type Result = ();
-
-    #[expect(clippy::panic, reason = "that is what the message asks for")]
-    fn handle(&mut self, _: ProvokePanic, _: &mut Self::Context) {
-        panic!("provoked");
     }
 }

@@ -12,3 +12,4 @@ mod harness;
 mod inbound_call;
 mod outbound_service;
 mod scheduled_call;
+mod supervision;

@@ -13,7 +13,7 @@ mod sound;
 
 pub(crate) use facts::eventually;
 pub(crate) use pages::{PageServer, Reply};
-pub(crate) use phone::{Caller, Phone};
+pub(crate) use phone::{Caller, Line, Phone};
 pub(crate) use plans::{audio, plan};
 pub(crate) use platform::{Builder, Platform};
 pub(crate) use seed::{CUSTOMER_NUMBER, Owner, SECOND_NUMBER};
