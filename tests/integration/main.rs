@@ -11,5 +11,6 @@
 mod harness;
 mod inbound_call;
 mod outbound_service;
+mod restart;
 mod scheduled_call;
 mod supervision;

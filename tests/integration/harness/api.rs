@@ -48,6 +48,8 @@ impl Answer {
 impl Api {
     /// Signs in.
     pub(crate) async fn sign_in(address: SocketAddr, email: &str, password: &str) -> Self {
+        // Refused when there is one already, which does as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().build().unwrap();
         let mut api = Self {
             client,

@@ -8,6 +8,7 @@ mod panics;
 mod phone;
 mod plans;
 mod platform;
+mod process;
 mod seed;
 mod sound;
 
@@ -16,4 +17,5 @@ pub(crate) use pages::{PageServer, Reply};
 pub(crate) use phone::{Caller, Line, Phone};
 pub(crate) use plans::{audio, plan};
 pub(crate) use platform::{Builder, Platform};
+pub(crate) use process::Process;
 pub(crate) use seed::{CUSTOMER_NUMBER, Owner, SECOND_NUMBER};

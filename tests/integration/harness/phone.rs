@@ -395,6 +395,23 @@ impl Line {
         })
     }
 
+    /// The first thing that becomes of a call: `None` when it rings or is answered, else the
+    /// status that refused it. A call that was answered is hung up.
+    pub(crate) async fn ring_or_refusal(&mut self) -> Option<u16> {
+        let refusal = self
+            .until("an answer", |event| match event {
+                Event::Refused { status, .. } => Some(Some(*status)),
+                Event::Provisional { .. } | Event::Accepted { .. } => Some(None),
+                _ => None,
+            })
+            .await;
+        if refusal.is_none() {
+            self.hang_up();
+            self.is_over().await;
+        }
+        refusal
+    }
+
     /// Waits until the call is over, however that comes.
     #[track_caller]
     pub(crate) fn is_over(&mut self) -> impl Future<Output = Ended> {

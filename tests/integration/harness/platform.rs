@@ -127,15 +127,21 @@ impl Builder {
     }
 
     /// Starts it.
-    pub(crate) async fn start(mut self) -> Platform {
+    pub(crate) async fn start(self) -> Platform {
         panics::watch();
         if let Ok(filter) = std::env::var("STROWGER_TEST_LOG") {
             strowger::telemetry::start_logging(strowger::config::LogFormat::Text, &filter);
         }
+        let (config, seeded, folder) = self.plant().await;
+        Platform::run(config, seeded, folder).await
+    }
+
+    /// Fills its database.
+    pub(crate) async fn plant(mut self) -> (Config, Seeded, TempDir) {
         self.settings.data = Some(self.folder.path().display().to_string());
         let config = Config::check(self.settings).unwrap();
         let seeded = self.seed.plant(&config).await;
-        Platform::run(config, seeded, self.folder).await
+        (config, seeded, self.folder)
     }
 }
 
