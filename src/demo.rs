@@ -31,6 +31,9 @@ use tenant::Tenant;
 /// The file of the data folder that says all that a visitor needs, there when all is ready.
 const FILE: &str = "demo.json";
 
+/// Its ending while a start is not ready yet: the users of the last start are in it.
+const ASIDE: &str = "json.before";
+
 /// How long the installation of a speech program may take.
 const INSTALLATION: Duration = Duration::from_mins(2);
 
@@ -119,6 +122,10 @@ impl Demo {
         };
         let path = config.data.join(FILE);
         write(&path, &brochure).with_context(|| path.display().to_string())?;
+        let aside = path.with_extension(ASIDE);
+        if aside.exists() {
+            std::fs::remove_file(&aside).with_context(|| aside.display().to_string())?;
+        }
         say(&words(&brochure, &path))
     }
 
@@ -164,9 +171,13 @@ The tour begins with a token:
     )
 }
 
-/// The users of the last start. The file goes away: it comes back when all is ready.
+/// The users of the last start. The file goes aside: it comes back when all is ready.
 fn known_visitors(path: &Path) -> anyhow::Result<Vec<Visitor>> {
-    let text = match std::fs::read_to_string(path) {
+    let aside = path.with_extension(ASIDE);
+    if path.exists() {
+        std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
+    }
+    let text = match std::fs::read_to_string(&aside) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
@@ -178,7 +189,6 @@ fn known_visitors(path: &Path) -> anyhow::Result<Vec<Visitor>> {
             Vec::new()
         }
     };
-    std::fs::remove_file(path).with_context(|| path.display().to_string())?;
     Ok(users)
 }
 
@@ -281,9 +291,10 @@ mod tests {
                 .all(|row| row.plan.is_some_and(|(_, version)| version == 1))
         );
 
-        // That start did not come to its end: users get new passwords, everything else stays.
+        // That start did not come to its end: its users are there all the same.
+        assert!(!path.exists());
         let third = Demo::prepare(&config).await.expect("prepared once more");
-        assert_ne!(third.tenant.visitors, first.tenant.visitors);
+        assert_eq!(third.tenant.visitors, first.tenant.visitors);
         assert_eq!(store.all_accounts(&scope).await.expect("accounts").len(), 4);
         for demo in [first, again, third] {
             demo.stop();

@@ -13,7 +13,6 @@ use super::arguments::{Arguments, Call, Command, Wait, numbered};
 use super::behaviour::Behaviour;
 use super::report::{Happening, Report};
 use super::{Outgoing, Phone, resolve};
-use crate::calls::legs::place_of;
 use crate::net::{signals, sip_socket};
 
 /// How long a call may take to end when the phone is stopped.
@@ -159,9 +158,7 @@ fn print(report: &Report) -> anyhow::Result<()> {
 
 /// A free port of the address from which the host of a URI is reached.
 async fn near(uri: &str) -> anyhow::Result<SocketAddr> {
-    let Some((host, port, _)) = place_of(uri) else {
-        return Err(super::PhoneError::NotSip(uri.to_owned()).into());
-    };
+    let (host, port, _) = super::place(uri)?;
     let remote = match resolve(&host, port, true).await {
         Ok(remote) => remote,
         Err(_no_ipv4) => resolve(&host, port, false).await?,

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use strowger_media::wav;
 use strowger_sip::command::{Credentials, InviteId, OutgoingInvite, Party};
+use strowger_sip::flow::Transport;
 use strowger_sip::uri::{Scheme, Uri};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -158,12 +159,7 @@ impl Phone {
 
     /// Calls somebody; the answer is the call's number in the reports.
     pub async fn call(&self, outgoing: Outgoing) -> Result<u64, PhoneError> {
-        let not_sip = || PhoneError::NotSip(outgoing.to.clone());
-        let uri = Uri::parse(&outgoing.to).map_err(|_error| not_sip())?;
-        if uri.scheme() != Scheme::Sip {
-            return Err(not_sip());
-        }
-        let (host, port, transport) = place_of(&outgoing.to).ok_or_else(not_sip)?;
+        let (host, port, transport) = place(&outgoing.to)?;
         let remote = resolve(&host, port, self.address.is_ipv4()).await?;
         let ours = self.address;
         let from = match outgoing.from.as_deref() {
@@ -224,6 +220,15 @@ pub fn read_wav(path: &Path) -> anyhow::Result<Arc<[i16]>> {
     use anyhow::Context as _;
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     wav::read(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Host, port and transport of a SIP URI.
+fn place(uri: &str) -> Result<(String, u16, Transport), PhoneError> {
+    Uri::parse(uri)
+        .ok()
+        .filter(|parsed| parsed.scheme() == Scheme::Sip)
+        .and_then(|_| place_of(uri))
+        .ok_or_else(|| PhoneError::NotSip(uri.to_owned()))
 }
 
 async fn resolve(host: &str, port: u16, ipv4: bool) -> Result<SocketAddr, PhoneError> {
