@@ -1,0 +1,39 @@
+// Runs sipp with one of the scenarios.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { folder, start } from "./processes.mjs";
+
+const scenarios = join(dirname(fileURLToPath(import.meta.url)), "scenarios");
+let runs = 0;
+
+/**
+ * Starts sipp. `remote`: whom to call, absent: it waits to be called. `keys`: values of the
+ * scenario's `[name]`s.
+ */
+export function sipp(scenario, { remote, calls = 1, keys = {}, args = [], seconds = 30 } = {}) {
+  runs += 1;
+  const name = join(folder, `${scenario}-${runs}`);
+  const all = ["-sf", join(scenarios, `${scenario}.xml`), "-m", String(calls), "-nostdin"]
+    .concat(["-i", "127.0.0.1", "-timeout", `${seconds}s`, "-timeout_error"])
+    .concat(["-trace_err", "-error_file", `${name}.errors`])
+    .concat(Object.entries(keys).flatMap(([key, value]) => ["-key", key, String(value)]))
+    .concat(args)
+    .concat(remote === undefined ? [] : [remote]);
+  const process = start("sipp", all, { log: `${name}.log`, env: { TERM: "dumb" } });
+  return {
+    ...process,
+    /** What it complained of. */
+    errors: () => (existsSync(`${name}.errors`) ? readFileSync(`${name}.errors`, "utf8") : ""),
+  };
+}
+
+/** The names of the scenarios that begin so. */
+export function scenariosOf(role) {
+  return readdirSync(scenarios)
+    .filter((file) => file.startsWith(`${role}_`))
+    .map((file) => file.replace(".xml", ""))
+    .sort();
+}
