@@ -4,6 +4,7 @@
 //! same data folder; only the test phone has a new port each time.
 
 mod manners;
+mod plan;
 mod tenant;
 
 use std::fs::OpenOptions;

@@ -1,7 +1,9 @@
 //! The actor of one call of a test phone.
 
+mod script;
+
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -9,32 +11,22 @@ use chrono::{DateTime, Utc};
 use strowger_domain::call::LegNumber;
 use strowger_domain::cause::Cause;
 use strowger_media::codec::Codec;
-use strowger_media::player::Sound;
-use strowger_media::recorder::{Layout, Settings};
-use strowger_media::session::{self, Command};
-use strowger_media::tone::Tone;
-use strowger_media::wav;
+use strowger_media::session;
 use strowger_sip::command::OutgoingInvite;
 use strowger_sip::event::{Event as SipEvent, IncomingInvite};
 
-use super::behaviour::{Answer, Behaviour, Record, Say, When};
-use super::hearing;
+use super::behaviour::{Answer, Behaviour, When};
 use super::report::{Happening, Report};
 use crate::calls::legs::Leg;
 use crate::net::clock;
-use crate::net::media_engine::{self, MediaEvent, MediaFact, MediaHandle};
+use crate::net::media_engine::{MediaEvent, MediaFact, MediaHandle};
 use crate::net::sip_endpoint::{SipFact, SipHandle, SipLeg};
 use crate::supervise::Obituary;
 
-/// The far end has paused when it was silent for so long.
-const PAUSE: Duration = Duration::from_secs(1);
 /// A recording's file is complete within this time after the end.
 const COMPLETE: Duration = Duration::from_secs(5);
-/// The engine's name of what is kept.
-const KEPT: u16 = 0;
-/// The engine's name of what is listened to for a pause, and the file that takes all of it.
+/// The engine's name of what is listened to for a pause; what is kept has another.
 const PAUSES: u16 = 1;
-const NOWHERE: &str = "/dev/null";
 
 /// Who is told what happens.
 pub(super) type Listener = tokio::sync::mpsc::UnboundedSender<Report>;
@@ -243,74 +235,6 @@ impl PhoneCall {
         }
     }
 
-    fn say(&self) {
-        let Some(leg) = &self.leg else { return };
-        let (what, sound) = match &self.behaviour.say {
-            Say::Nothing => return,
-            Say::Tone(hertz) => (
-                format!("{hertz} Hz"),
-                Sound::Tone(Tone::Steady { hertz: *hertz }),
-            ),
-            Say::Sound(samples) => (
-                format!("{} ms of sound", samples.len() / 8),
-                Sound::Pcm(samples.clone()),
-            ),
-        };
-        leg.media.command(Command::Play {
-            play: 1,
-            sounds: vec![sound],
-            repeat: false,
-        });
-        self.tell(Happening::Saying { what });
-    }
-
-    fn press(&self, keys: String) {
-        if let Some(leg) = &self.leg {
-            leg.media.command(Command::SendDigits(keys.clone()));
-            self.tell(Happening::Pressed { keys });
-        }
-    }
-
-    fn hold(&mut self, held: bool) {
-        let Some(leg) = &mut self.leg else { return };
-        let event = match leg.hold(held) {
-            Ok(()) => Happening::Held { held },
-            Err(error) => Happening::Failed {
-                why: error.to_string(),
-            },
-        };
-        self.tell(event);
-    }
-
-    fn record(&mut self) {
-        let Some(leg) = &self.leg else { return };
-        let (path, kept) = match &self.behaviour.record {
-            Record::Nothing => return,
-            Record::File(path) => (path.clone(), true),
-            Record::Tones => {
-                let name = format!("strowger-phone-{}.wav", uuid::Uuid::now_v7().simple());
-                (std::env::temp_dir().join(name), false)
-            }
-        };
-        leg.media.record(recording(KEPT, path.clone(), None));
-        self.recording = Recording::Ongoing { path, kept };
-    }
-
-    /// A recording that nobody keeps ends by itself when the far end pauses.
-    fn listen_for_a_pause(&self) {
-        if let (Some(leg), false) = (&self.leg, self.at_pauses.is_empty()) {
-            leg.media
-                .record(recording(PAUSES, NOWHERE.into(), Some(PAUSE)));
-        }
-    }
-
-    fn paused(&mut self, after_sound: bool) {
-        if after_sound && let Some(keys) = self.at_pauses.pop_front() {
-            self.press(keys);
-        }
-        self.listen_for_a_pause();
-    }
-
     fn hang_up(&mut self, _: &mut Context<Self>) {
         if let Some(leg) = &mut self.leg {
             leg.clear(Cause::NormalClearing);
@@ -425,43 +349,6 @@ impl PhoneCall {
         }
     }
 
-    /// The file is complete: its tones are looked for, then the call may end.
-    fn recorded(&mut self, length: Duration, failure: Option<String>, ctx: &mut Context<Self>) {
-        let Recording::Ongoing { path, kept } =
-            std::mem::replace(&mut self.recording, Recording::None)
-        else {
-            return;
-        };
-        if let Some(why) = failure {
-            self.tell(Happening::Failed {
-                why: format!("{}: {why}", path.display()),
-            });
-            return self.finish_if_over(ctx);
-        }
-        let file = kept.then(|| path.display().to_string());
-        let looked = tokio::task::spawn_blocking(move || tones_of(&path, kept));
-        ctx.spawn(looked.into_actor(self).map(move |found, call, ctx| {
-            match found {
-                Ok(Ok(tones)) => {
-                    for tone in &tones {
-                        call.tell(Happening::Heard(tone.clone()));
-                    }
-                    let duration_ms = milliseconds(length);
-                    call.tell(Happening::Recorded {
-                        file,
-                        duration_ms,
-                        tones,
-                    });
-                }
-                Ok(Err(why)) => call.tell(Happening::Failed { why }),
-                Err(error) => call.tell(Happening::Failed {
-                    why: error.to_string(),
-                }),
-            }
-            call.finish(ctx);
-        }));
-    }
-
     fn over(&mut self, cause: Cause, status: Option<u16>, by_us: bool, ctx: &mut Context<Self>) {
         if self.ending.is_some() {
             return;
@@ -521,34 +408,6 @@ pub(super) fn tell(listener: &Listener, at: DateTime<Utc>, call: Option<u64>, ev
     if listener.send(Report { at, call, event }).is_err() {
         tracing::trace!("nobody listens to the phone");
     }
-}
-
-fn recording(recording: u16, path: PathBuf, max_silence: Option<Duration>) -> media_engine::Record {
-    let settings = Settings {
-        layout: Layout::Alone,
-        max_duration: None,
-        max_silence,
-    };
-    media_engine::Record {
-        recording,
-        with: None,
-        settings,
-        path,
-    }
-}
-
-fn milliseconds(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn tones_of(path: &Path, kept: bool) -> Result<Vec<hearing::Heard>, String> {
-    let say = |error: &dyn std::error::Error| format!("{}: {error}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| say(&error))?;
-    if !kept {
-        std::fs::remove_file(path).map_err(|error| say(&error))?;
-    }
-    let samples = wav::read(&bytes).map_err(|error| say(&error))?;
-    Ok(hearing::tones(&samples))
 }
 
 impl Actor for PhoneCall {
