@@ -368,13 +368,15 @@ fn carrier(trunk: Trunk) -> route::Trunk {
     }
 }
 
+/// Host without the brackets of an IPv6 address, and port.
 fn host_and_port(text: &str) -> (String, u16) {
     let is_bare_ipv6 = text.matches(':').count() > 1 && !text.starts_with('[');
     let split = text.rsplit_once(':').filter(|_| !is_bare_ipv6);
-    match split.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
-        Some((host, port)) => (host.to_owned(), port),
-        None => (text.to_owned(), SIP_PORT),
-    }
+    let (host, port) = match split.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+        Some((host, port)) => (host, port),
+        None => (text, SIP_PORT),
+    };
+    (host.trim_matches(['[', ']']).to_owned(), port)
 }
 
 fn rule(route: Route) -> route::Route {
@@ -392,4 +394,23 @@ fn found(rows: u64) -> Result<(), StoreError> {
         return Err(StoreError::NotFound);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_and_port;
+
+    #[test]
+    fn a_trunks_host_may_be_a_name_or_an_address_with_or_without_port() {
+        for (text, host, port) in [
+            ("sip.example.com", "sip.example.com", 5060),
+            ("sip.example.com:5080", "sip.example.com", 5080),
+            ("192.0.2.1:5070", "192.0.2.1", 5070),
+            ("2001:db8::1", "2001:db8::1", 5060),
+            ("[2001:db8::1]", "2001:db8::1", 5060),
+            ("[2001:db8::1]:5070", "2001:db8::1", 5070),
+        ] {
+            assert_eq!(host_and_port(text), (host.to_owned(), port), "{text}");
+        }
+    }
 }
