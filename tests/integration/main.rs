@@ -8,9 +8,18 @@
     reason = "a test fails by panicking"
 )]
 
+mod conference;
+mod delivery;
 mod harness;
 mod inbound_call;
+mod limits;
+mod malformed;
+mod menu;
 mod outbound_service;
+mod queue;
+mod recording;
 mod restart;
 mod scheduled_call;
+mod simulation;
 mod supervision;
+mod tenancy;

@@ -12,10 +12,10 @@ mod process;
 mod seed;
 mod sound;
 
-pub(crate) use facts::eventually;
+pub(crate) use facts::{eventually, in_time};
 pub(crate) use pages::{PageServer, Reply};
 pub(crate) use phone::{Caller, Line, Phone};
-pub(crate) use plans::{audio, plan};
+pub(crate) use plans::{audio, plan, text};
 pub(crate) use platform::{Builder, Platform};
 pub(crate) use process::Process;
 pub(crate) use seed::{CUSTOMER_NUMBER, Owner, SECOND_NUMBER};
