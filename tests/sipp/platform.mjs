@@ -1,6 +1,6 @@
 // The program under test, and its API.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -73,6 +73,24 @@ export class Platform {
         .filter((line) => line !== "" && !line.startsWith("#"))
         .map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]),
     );
+  }
+
+  /** How many UDP ports it has open, as the system knows it. */
+  udpPorts() {
+    const descriptors = `/proc/${this.process.pid}/fd`;
+    const inodes = new Set(
+      readFileSync("/proc/net/udp", "utf8")
+        .split("\n")
+        .slice(1)
+        .map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`),
+    );
+    return readdirSync(descriptors).filter((name) => {
+      try {
+        return inodes.has(readlinkSync(join(descriptors, name)));
+      } catch {
+        return false;
+      }
+    }).length;
   }
 
   /** Asks it to end, and gives its exit status. */

@@ -1,7 +1,9 @@
 // What is started here ends here: every program that a test starts is killed when the test leaves.
 
 import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -55,5 +57,30 @@ export async function until(question, seconds = 20) {
     if (answer) return answer;
     if (Date.now() > end) return undefined;
     await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/**
+ * A UDP and TCP port of the loopback interface that nobody has, below those that the system gives
+ * to whoever asks for any.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 6_000);
+    const server = createServer();
+    const socket = createSocket("udp4");
+    const free = await Promise.all([
+      new Promise((resolve) => {
+        server.on("error", () => resolve(false));
+        server.listen(port, "127.0.0.1", () => resolve(true));
+      }),
+      new Promise((resolve) => {
+        socket.on("error", () => resolve(false));
+        socket.bind(port, "127.0.0.1", () => resolve(true));
+      }),
+    ]);
+    server.close();
+    socket.close();
+    if (free.every(Boolean)) return port;
   }
 }
