@@ -2,10 +2,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use metrics::gauge;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
+use crate::telemetry::RTP_PORTS_OPEN;
 
 /// How the platform does.
 #[derive(Serialize, ToSchema)]
@@ -68,6 +70,10 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
 #[utoipa::path(get, path = "/system/metrics", tag = "system", security(()),
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
+    if let Ok(observed) = api.platform.observe().await {
+        let pairs = u32::try_from(observed.media_ports).unwrap_or(u32::MAX);
+        gauge!(RTP_PORTS_OPEN).set(pairs);
+    }
     api.metrics.run_upkeep();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
