@@ -4,7 +4,7 @@
 
 import { plan, serve, sound, trunk } from "./plans.mjs";
 import { Platform } from "./platform.mjs";
-import { freePort, until } from "./processes.mjs";
+import { freePort, isTaken, until } from "./processes.mjs";
 import { check } from "./report.mjs";
 import { Party } from "./rtp.mjs";
 import { sipp } from "./sipp.mjs";
@@ -62,11 +62,13 @@ export async function carrier() {
   const carriers = ["uas_first_party", "uas_b_party"].map((scenario, at) =>
     sipp(scenario, { calls: CALLS, seconds: 90, args: ["-p", String(ports[at])] }),
   );
+  await until(() => ports.every(isTaken) || !carriers.every((process) => process.lives()));
 
-  let most = 0;
+  let [most, mostPorts] = [0, 0];
   const watch = setInterval(async () => {
     const metrics = await platform.metrics();
     most = Math.max(most, metrics.strowger_calls_live ?? 0);
+    mostPorts = Math.max(mostPorts, metrics.strowger_rtp_port_pairs_open ?? 0);
   }, 200);
   const scheduled = await Promise.all(
     calls.map(({ firstParty, office }) =>
@@ -91,6 +93,7 @@ export async function carrier() {
     carriers.map((process) => process.errors().slice(0, 600)).join("\n"),
   );
   check(most === CALLS, `${CALLS} calls lived at the same time`, `${most}`);
+  check(mostPorts === 2 * CALLS, `${2 * CALLS} legs had their RTP ports`, `${mostPorts}`);
 
   const outcomes = new Map((ended ?? []).map((item) => [item.first_party, item]));
   all(calls, "scheduled calls that were completed", ({ firstParty }) => {

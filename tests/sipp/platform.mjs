@@ -1,6 +1,6 @@
 // The program under test, and its API.
 
-import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,14 +15,17 @@ export class Platform {
     const platform = new Platform();
     platform.data = join(folder, name);
     platform.log = join(folder, `${name}.log`);
+    // One that stands there is of an earlier start with the same data.
+    const file = join(platform.data, "demo.json");
+    const written = () => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const before = written();
     platform.process = start(
       program,
       ["serve", "--demo", "--data", platform.data, "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
         .concat(flags),
       { log: platform.log },
     );
-    const file = join(platform.data, "demo.json");
-    const ready = await until(() => existsSync(file) || !platform.process.lives(), 60);
+    const ready = await until(() => written() > before || !platform.process.lives(), 60);
     if (!ready || !platform.process.lives()) {
       throw new Error(`the program does not start:\n${platform.process.output()}`);
     }

@@ -60,6 +60,12 @@ export async function until(question, seconds = 20) {
   }
 }
 
+/** Whether somebody listens at this UDP port, as the system knows it. */
+export function isTaken(port) {
+  const place = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  return readFileSync("/proc/net/udp", "utf8").includes(place);
+}
+
 /**
  * A UDP and TCP port of the loopback interface that nobody has, below those that the system gives
  * to whoever asks for any.

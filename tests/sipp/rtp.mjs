@@ -27,24 +27,37 @@ function begin() {
   }, 20);
 }
 
+function bound(port) {
+  const socket = createSocket("udp4");
+  return new Promise((resolve) => {
+    socket.on("error", () => resolve(undefined));
+    socket.bind(port, "127.0.0.1", () => resolve(socket));
+  });
+}
+
+/** Sockets on an even port and on the next one, which is RTCP's: RFC 3550 section 11. */
+async function pair() {
+  for (;;) {
+    const socket = await bound(0);
+    const { port } = socket.address();
+    const control = port % 2 === 0 ? await bound(port + 1) : undefined;
+    if (control !== undefined) {
+      socket.setRecvBufferSize(1 << 20);
+      return [socket, control];
+    }
+    socket.close();
+  }
+}
+
 export class Party {
   /** On a free port of the loopback interface. It says this tone from the first packet it hears. */
   static async open(hertz) {
     const party = new Party();
     party.words = toAlaw(tone(hertz));
     party.hertz = hertz;
-    party.heard = [];
-    party.digits = "";
-    party.strange = [];
-    party.spoken = 0;
-    party.sequence = 0;
-    party.timestamp = Math.floor(Math.random() * 2 ** 31);
-    party.ssrc = Math.floor(Math.random() * 2 ** 32);
-    party.keys = [];
-    party.socket = createSocket("udp4");
+    party.forget();
+    [party.socket, party.control] = await pair();
     party.socket.on("message", (bytes, from) => party.listen(bytes, from));
-    await new Promise((resolve) => party.socket.bind(0, "127.0.0.1", resolve));
-    party.socket.setRecvBufferSize(1 << 20);
     party.port = party.socket.address().port;
     parties.add(party);
     begin();
@@ -54,10 +67,26 @@ export class Party {
   close() {
     parties.delete(this);
     this.socket.close();
+    this.control.close();
     if (parties.size === 0) {
       clearInterval(beat);
       beat = undefined;
     }
+  }
+
+  /** Ready for another call: nothing was heard, and nobody is there to speak to. */
+  forget() {
+    this.peer = undefined;
+    this.cue = undefined;
+    this.lastOrder = undefined;
+    this.heard = [];
+    this.digits = "";
+    this.strange = [];
+    this.spoken = 0;
+    this.sequence = 0;
+    this.timestamp = Math.floor(Math.random() * 2 ** 31);
+    this.ssrc = Math.floor(Math.random() * 2 ** 32);
+    this.keys = [];
   }
 
   /** Presses the key as soon as this tone is heard, once. */
@@ -69,6 +98,12 @@ export class Party {
   samples() {
     const packets = this.heard.toSorted((one, other) => one.order - other.order);
     return fromAlaw(Buffer.concat(packets.map((packet) => packet.payload)));
+  }
+
+  /** The longest time between two packets, in milliseconds. */
+  longestSilence() {
+    const times = this.heard.map((packet) => packet.at);
+    return times.slice(1).reduce((most, at, index) => Math.max(most, at - times[index]), 0);
   }
 
   listen(bytes, from) {
@@ -93,7 +128,7 @@ export class Party {
     const last = this.lastOrder ?? sequence;
     const order = last + (((sequence - last + 0x8000) & 0xffff) - 0x8000);
     this.lastOrder = Math.max(last, order);
-    this.heard.push({ order, payload: Buffer.from(bytes.subarray(12)) });
+    this.heard.push({ order, at: Date.now(), payload: Buffer.from(bytes.subarray(12)) });
     this.watch();
   }
 

@@ -1,6 +1,6 @@
 // Runs sipp with one of the scenarios.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,11 +13,12 @@ let runs = 0;
  * Starts sipp. `remote`: whom to call, absent: it waits to be called. `keys`: values of the
  * scenario's `[name]`s.
  */
-export function sipp(scenario, { remote, calls = 1, keys = {}, args = [], seconds = 30 } = {}) {
+export function sipp(scenario, { remote, calls = 1, seconds = 30, ...more } = {}) {
+  const { keys = {}, args = [], address = "127.0.0.1" } = more;
   runs += 1;
   const name = join(folder, `${scenario}-${runs}`);
   const all = ["-sf", join(scenarios, `${scenario}.xml`), "-m", String(calls), "-nostdin"]
-    .concat(["-i", "127.0.0.1", "-timeout", `${seconds}s`, "-timeout_error"])
+    .concat(["-i", address, "-mi", "127.0.0.1", "-timeout", `${seconds}s`, "-timeout_error"])
     .concat(["-trace_err", "-error_file", `${name}.errors`])
     .concat(Object.entries(keys).flatMap(([key, value]) => ["-key", key, String(value)]))
     .concat(args)
@@ -28,12 +29,4 @@ export function sipp(scenario, { remote, calls = 1, keys = {}, args = [], second
     /** What it complained of. */
     errors: () => (existsSync(`${name}.errors`) ? readFileSync(`${name}.errors`, "utf8") : ""),
   };
-}
-
-/** The names of the scenarios that begin so. */
-export function scenariosOf(role) {
-  return readdirSync(scenarios)
-    .filter((file) => file.startsWith(`${role}_`))
-    .map((file) => file.replace(".xml", ""))
-    .sort();
 }
