@@ -19,6 +19,7 @@ mod outbound_service;
 mod queue;
 mod recording;
 mod restart;
+mod rsipstack_peer;
 mod scheduled_call;
 mod simulation;
 mod supervision;

@@ -11,6 +11,7 @@ mod platform;
 mod process;
 mod seed;
 mod sound;
+mod stranger;
 
 pub(crate) use facts::{eventually, in_time};
 pub(crate) use pages::{PageServer, Reply};
@@ -18,4 +19,5 @@ pub(crate) use phone::{Caller, Line, Phone};
 pub(crate) use plans::{audio, plan, text};
 pub(crate) use platform::{Builder, Platform};
 pub(crate) use process::Process;
-pub(crate) use seed::{CUSTOMER_NUMBER, Owner, SECOND_NUMBER};
+pub(crate) use seed::{CUSTOMER_NUMBER, Owner, SECOND_NUMBER, trunk_to};
+pub(crate) use stranger::Stranger;
