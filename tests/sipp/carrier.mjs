@@ -134,26 +134,34 @@ export async function carrier() {
       return { ...call, record, events: events ?? [], recordings };
     }),
   );
-  all(found, "records with both legs, in PCMA, and a normal end", ({ record, office, firstParty }) => {
-    const { outcome, cause, legs = [] } = record ?? {};
-    const told = [outcome, cause, ...legs.flatMap(({ address, codec }) => [address, codec])];
-    const expected = ["answered", "normal_clearing", firstParty, "PCMA", office, "PCMA"];
-    return told.join() === expected.join() ? undefined : told.join(" ");
-  });
+  all(
+    found,
+    "records with both legs, in PCMA, and a normal end",
+    ({ record, office, firstParty }) => {
+      const { outcome, cause, legs = [] } = record ?? {};
+      const told = [outcome, cause, ...legs.flatMap(({ address, codec }) => [address, codec])];
+      const expected = ["answered", "normal_clearing", firstParty, "PCMA", office, "PCMA"];
+      return told.join() === expected.join() ? undefined : told.join(" ");
+    },
+  );
   all(found, "calls with exactly one call.ended", ({ events }) => {
     const ends = events.filter((event) => event.type === "call.ended").length;
     return ends === 1 ? undefined : `${ends}`;
   });
   const { items } = await platform.get("recordings?limit=500");
   check(items.length === CALLS, `${CALLS} recordings`, `${items.length}`);
-  all(found, "recordings with the first party left and the B-party right", ({ a, b, recordings }) => {
-    const [recording] = recordings;
-    if (recordings.length !== 1 || recording.channels.length !== 2 || recording.rate !== 8000) {
-      return `${recordings.length} recordings, ${recording?.channels.length} channels`;
-    }
-    const [left, right] = recording.channels;
-    return unheard(left, a.hertz, CONVERSATION_MS) ?? unheard(right, b.hertz, CONVERSATION_MS);
-  });
+  all(
+    found,
+    "recordings with the first party left and the B-party right",
+    ({ a, b, recordings }) => {
+      const [recording] = recordings;
+      if (recordings.length !== 1 || recording.channels.length !== 2 || recording.rate !== 8000) {
+        return `${recordings.length} recordings, ${recording?.channels.length} channels`;
+      }
+      const [left, right] = recording.channels;
+      return unheard(left, a.hertz, CONVERSATION_MS) ?? unheard(right, b.hertz, CONVERSATION_MS);
+    },
+  );
 
   const metrics = await platform.metrics();
   const left = [

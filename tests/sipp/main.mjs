@@ -1,10 +1,11 @@
 // The parts: each starts a demonstration of its own, and prints a line for each assertion.
 
+import { baresip } from "./baresip.mjs";
 import { carrier } from "./carrier.mjs";
 import { check, total } from "./report.mjs";
 import { results } from "./results.mjs";
 
-const parts = { carrier, results };
+const parts = { carrier, results, baresip };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
 for (const name of chosen) {

@@ -21,8 +21,16 @@ export class Platform {
     const before = written();
     platform.process = start(
       program,
-      ["serve", "--demo", "--data", platform.data, "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
-        .concat(flags),
+      [
+        "serve",
+        "--demo",
+        "--data",
+        platform.data,
+        "--http",
+        "127.0.0.1:0",
+        "--sip",
+        "127.0.0.1:0",
+      ].concat(flags),
       { log: platform.log },
     );
     const ready = await until(() => written() > before || !platform.process.lives(), 60);
@@ -44,7 +52,9 @@ export class Platform {
     return fetch(this.demo.http + address, {
       method,
       headers: {
-        ...(body === undefined ? {} : { "Content-Type": isBytes ? "audio/wav" : "application/json" }),
+        ...(body === undefined
+          ? {}
+          : { "Content-Type": isBytes ? "audio/wav" : "application/json" }),
         ...(this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` }),
         ...headers,
       },

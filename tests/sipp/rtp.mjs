@@ -150,9 +150,7 @@ export class Party {
     const key = this.keys.shift();
     if (key?.first) this.keyTimestamp = this.timestamp;
     const position = (this.spoken * FRAME) % RATE;
-    const payload = key
-      ? key.payload
-      : this.words.subarray(position, position + FRAME);
+    const payload = key ? key.payload : this.words.subarray(position, position + FRAME);
     const header = Buffer.alloc(12);
     header[0] = 0x80;
     header[1] = key ? TELEPHONE_EVENT | (key.first ? 0x80 : 0) : PCMA;

@@ -88,7 +88,10 @@ export function toWav(samples) {
   header.writeUInt16LE(16, 34);
   header.write("data", 36);
   header.writeUInt32LE(samples.length * 2, 40);
-  return Buffer.concat([header, Buffer.from(samples.buffer, samples.byteOffset, samples.length * 2)]);
+  return Buffer.concat([
+    header,
+    Buffer.from(samples.buffer, samples.byteOffset, samples.length * 2),
+  ]);
 }
 
 /** The channels of a WAV file of 16 bit PCM, and its sample rate. */
@@ -97,7 +100,7 @@ export function fromWav(bytes) {
   const name = (at) => String.fromCharCode(...bytes.subarray(at, at + 4));
   if (name(0) !== "RIFF" || name(8) !== "WAVE") throw new Error("this is no WAV file");
   let [count, rate] = [0, 0];
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const length = Math.min(view.getUint32(at + 4, true), bytes.length - at - 8);
     if (name(at) === "fmt ") {
       count = view.getUint16(at + 10, true);

@@ -1,0 +1,146 @@
+// baresip calls a number, presses 1, and is connected to a second baresip that is registered
+// nowhere. Each says a tone of its own and records what it hears.
+
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+
+import { plan, serve, sound, trunk } from "./plans.mjs";
+import { Platform } from "./platform.mjs";
+import { folder, freePort, isTaken, start, until } from "./processes.mjs";
+import { check } from "./report.mjs";
+import { fromWav, presence, tone, toWav } from "./sound.mjs";
+
+const MENU = 380;
+/** Bytes of a second of 16 bit sound at 8 kHz. */
+const PCM_SECOND = 16_000;
+const A = { name: "a", number: "+447700600001", hertz: 700 };
+const B = { name: "b", number: "+447700600002", hertz: 1100 };
+
+/** A telephone of somebody else. */
+class Baresip {
+  static async start({ name, number, hertz }) {
+    const phone = new Baresip();
+    phone.folder = join(folder, `baresip-${name}`);
+    phone.sip = await freePort();
+    phone.control = await freePort();
+    mkdirSync(phone.folder);
+    const words = join(phone.folder, "words.wav");
+    writeFileSync(words, toWav(tone(hertz, 60)));
+    const config = {
+      poll_method: "epoll",
+      sip_listen: `127.0.0.1:${phone.sip}`,
+      net_interface: "127.0.0.1",
+      audio_source: `aufile,${words}`,
+      audio_player: "aubridge,nobody",
+      audio_alert: "aubridge,nobody",
+      ausrc_srate: 8000,
+      auplay_srate: 8000,
+      ausrc_channels: 1,
+      auplay_channels: 1,
+      snd_path: phone.folder,
+      ctrl_tcp_listen: `127.0.0.1:${phone.control}`,
+    };
+    const lines = Object.entries(config).map(([key, value]) => `${key} ${value}`);
+    const modules = [
+      "module_path /usr/lib/baresip/modules",
+      ...["g711", "aufile", "aubridge", "sndfile"].map((name) => `module ${name}.so`),
+      "module_tmp account.so",
+      ...["menu", "ctrl_tcp"].map((name) => `module_app ${name}.so`),
+    ];
+    writeFileSync(join(phone.folder, "config"), [...lines, ...modules, ""].join("\n"));
+    const account = `<sip:${number}@127.0.0.1:${phone.sip}>;regint=0;answermode=auto`;
+    writeFileSync(join(phone.folder, "accounts"), `${account};audio_codecs=pcma\n`);
+    writeFileSync(join(phone.folder, "contacts"), "");
+    phone.process = start("baresip", ["-4", "-f", phone.folder], {
+      log: join(folder, `baresip-${name}.log`),
+    });
+    await until(() => isTaken(phone.sip) || !phone.process.lives());
+    if (!phone.process.lives()) throw new Error(`baresip: ${phone.process.output()}`);
+    return phone;
+  }
+
+  /** Gives a command, as JSON in a netstring; gives the answer. */
+  async command(command, params) {
+    const text = JSON.stringify({ command, params, token: "1" });
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.control, "127.0.0.1", () =>
+        socket.write(`${text.length}:${text},`),
+      );
+      let answer = "";
+      socket.on("data", (bytes) => {
+        answer += bytes.toString();
+        if (!answer.includes('"response":true')) return;
+        socket.destroy();
+        resolve(answer);
+      });
+      socket.on("error", reject);
+    });
+  }
+
+  /** The file of what it hears. */
+  ear() {
+    const name = readdirSync(this.folder).find((file) => file.endsWith("-dec.wav"));
+    return name && join(this.folder, name);
+  }
+
+  heardBytes() {
+    return this.ear() ? statSync(this.ear()).size : 0;
+  }
+
+  heard(hertz) {
+    return presence(fromWav(readFileSync(this.ear())).channels[0], hertz);
+  }
+}
+
+export async function baresip() {
+  const platform = await Platform.start("baresip");
+  const number = platform.demo.service_numbers[0];
+  const [a, b] = [await Baresip.start(A), await Baresip.start(B)];
+  await trunk(platform, B.number, b.sip);
+  const nodes = {
+    menu: ["ivr_menu", { prompt: [await sound(platform, MENU, 3)] }, { 1: "office" }],
+    office: ["deliver_call", { destination: B.number, recording: "separate" }],
+  };
+  await serve(platform, number, plan(nodes));
+  const live = async () => (await platform.get("calls?state=live")).items[0];
+  const failed = () => `${a.process.output()}\n${b.process.output()}`;
+
+  await a.command("dial", `sip:${number}@${platform.sip}`);
+  const prompted = await until(async () => (await live())?.steps.at(-1)?.kind === "ivr_menu");
+  check(prompted, "baresip calls a number and comes to its menu", failed());
+  check(await until(() => a.heardBytes() > PCM_SECOND), "it hears something", failed());
+  await a.command("sndcode", "1");
+  const bridged = await until(async () => (await live())?.legs[1]?.answered_at);
+  check(bridged, "it presses 1, and a second baresip answers", failed());
+  const before = b.heardBytes();
+  await until(() => b.heardBytes() > before + 4 * PCM_SECOND);
+  await a.command("hangup");
+  const record = await until(async () => (await platform.get("records")).items[0]);
+
+  const told = ["outcome", "cause", "calling", "called"].map((name) => record?.[name]).join(" ");
+  const expected = `answered normal_clearing ${A.number} ${number}`;
+  check(told === expected, "the call is on record", told);
+  const hears = (what, { milliseconds, foreign }, least) =>
+    check(
+      milliseconds >= least && foreign <= 400,
+      what,
+      `${milliseconds} ms, ${foreign} ms foreign`,
+    );
+  hears("the first one recorded the menu", a.heard(MENU), 600);
+  hears("the first one recorded the second one's tone", a.heard(B.hertz), 3000);
+  hears("the second one recorded the first one's tone", b.heard(A.hertz), 3000);
+  const [id] = record?.recordings ?? [];
+  const answer = await platform.request("GET", `recordings/${id}/audio`);
+  const { channels } = fromWav(new Uint8Array(await answer.arrayBuffer()));
+  hears("the platform recorded the first one left", presence(channels[0], A.hertz), 3000);
+  hears("the platform recorded the second one right", presence(channels[1], B.hertz), 3000);
+  for (const phone of [a, b]) {
+    phone.process.signal("SIGTERM");
+    await phone.process.ended;
+  }
+  const metrics = await platform.metrics();
+  const left = metrics.strowger_calls_live + metrics.strowger_rtp_port_pairs_open;
+  check(left === 0, "no call and no port is left", `${left}`);
+  check((await platform.stop()) === 0, "the program ends when it is asked to");
+}
