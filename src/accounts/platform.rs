@@ -25,7 +25,7 @@ use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
 use crate::queues::messages::{EnterQueue, QueueFact, QueueName};
-use crate::services::messages::{StartRefused, StartService};
+use crate::services::messages::{Instances, StartRefused, StartService};
 use crate::store::Store;
 use crate::supervise::{Children, Down, Fate, Obituary};
 use crate::telemetry;
@@ -49,6 +49,8 @@ pub struct Means {
     pub capacity: u32,
     /// The client that asks for pages.
     pub http: HttpClient,
+    /// The instances of outbound services.
+    pub instances: Instances,
 }
 
 /// The actor.

@@ -339,7 +339,7 @@ async fn members_go_on_by_their_plan_when_their_conference_panics_and_the_room_o
 }
 
 #[actix::test]
-async fn an_instance_that_panics_ends_its_call_and_is_ended_itself() {
+async fn an_instance_that_panics_ends_its_call_tells_its_application_and_is_ended_itself() {
     let mut phone = Phone::start().await;
     let platform = platform(&phone).await;
     let pages = PageServer::start(|_, _| {
@@ -348,10 +348,10 @@ async fn an_instance_that_panics_ends_its_call_and_is_ended_itself() {
     })
     .await;
     let path = "/v1/accounts/me/services/outbound/survey";
-    let first_page = json!({ "address": pages.url("/first") });
+    let page = |path: &str| json!({ "address": pages.url(path) });
     let service = json!({
         "service_password": "correct horse",
-        "rest": { "first_page": first_page },
+        "rest": { "first_page": page("/first"), "final_page": page("/final") },
     });
     platform.api.put(path, &service).await.is(201);
     let start = async || {
@@ -386,11 +386,17 @@ async fn an_instance_that_panics_ends_its_call_and_is_ended_itself() {
             .until(path, state, move |instance| instance["state"] == state)
     };
     state(&doomed, "ended").await;
+    let info = pages.is_asked("/final").await;
+    assert_eq!(info["application_instance_id"], doomed.as_str());
+    assert_eq!(info["this_call"]["call_cause"], "failed");
     state(&other, "running").await;
     platform.has_calls(1).await;
     b.hang_up();
     b.is_over().await;
     state(&other, "ended").await;
+    let asked = pages.paths();
+    let finals = asked.iter().filter(|path| *path == "/final").count();
+    assert_eq!(finals, 2, "{asked:?}");
     assert_eq!(platform.records().await.len(), 2);
     platform.finish().await;
 }
