@@ -196,6 +196,27 @@ async fn scheduled_calls_end_as_they_would_when_the_scheduler_panics_beside_them
 }
 
 #[actix::test]
+async fn a_scheduled_call_that_ends_while_the_scheduler_comes_back_is_completed() {
+    let mut phone = Phone::start().await;
+    let platform = platform(&phone).await;
+    let id = platform.schedule(FIRST_PARTY).await;
+    let mut a = phone.rings().await;
+    a.answer();
+    platform.scheduled_is(&id, "in_progress").await;
+    let mut b = phone.rings().await;
+    b.answer();
+    b.is_acknowledged().await;
+    a.hang_up();
+    platform.app().scheduler.do_send(supervise::ProvokePanic);
+    a.is_over().await;
+    b.is_over().await;
+    let ended = platform.scheduled_is(&id, "completed").await;
+    assert_eq!(ended["cause"], "normal_clearing", "{ended}");
+    assert_eq!(platform.records().await.len(), 1);
+    platform.finish().await;
+}
+
+#[actix::test]
 async fn calls_end_when_the_sip_endpoint_panics_and_new_ones_are_taken() {
     let mut phone = Phone::start().await;
     let platform = platform(&phone).await;
