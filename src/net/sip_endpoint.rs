@@ -410,6 +410,18 @@ impl SipEndpoint {
     }
 }
 
+impl Drop for SipEndpoint {
+    /// Who called is told of a loss before those who were called for it, so that a call ends by the
+    /// loss and not as if its other party had hung up. Identifiers of calls that came are even.
+    fn drop(&mut self) {
+        let mut owners: Vec<_> = self.owners.drain().collect();
+        owners.sort_by_key(|(InviteId(number), _)| (number % 2, *number));
+        for owner in owners {
+            drop(owner);
+        }
+    }
+}
+
 impl Actor for SipEndpoint {
     type Context = Context<Self>;
 
