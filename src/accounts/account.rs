@@ -1,8 +1,6 @@
 //! The actor of an account, of whatever level: parent of its numbers, queues, conferences and
 //! application instances.
 
-use std::collections::HashMap;
-
 use actix::prelude::*;
 use strowger_domain::ids::{AccountId, InstanceId, NumberId};
 
@@ -35,7 +33,8 @@ pub struct Account {
     numbers: Option<Children<NumberId, ServiceNumber>>,
     queues: Option<Children<QueueName, Queue>>,
     conferences: Option<Children<RoomName, Conference>>,
-    instances: HashMap<InstanceId, Addr<Instance>>,
+    instances: Vec<(InstanceId, Addr<Instance>)>,
+    restarts: u64,
     _obituary: Obituary<AccountId>,
 }
 
@@ -48,7 +47,8 @@ impl Account {
             numbers: None,
             queues: None,
             conferences: None,
-            instances: HashMap::new(),
+            instances: Vec::new(),
+            restarts: 0,
             _obituary: obituary,
         }
     }
@@ -56,7 +56,10 @@ impl Account {
     fn buried(&mut self, fate: &Fate, kind: &'static str, ctx: &mut Context<Self>) {
         match fate {
             Fate::Gone => {}
-            Fate::Restarted => crate::telemetry::actor_failed(kind),
+            Fate::Restarted => {
+                self.restarts += 1;
+                crate::telemetry::actor_failed(kind);
+            }
             Fate::TooMany => {
                 tracing::error!(account.id = %self.id, kind, "too many failures: the account fails");
                 ctx.stop();
@@ -126,7 +129,7 @@ impl Handler<RunInstance> for Account {
         let id = run.id;
         let obituary = Obituary::once(ctx.address().recipient(), id);
         let address = Instance::new(*run, self.nursery.threads.clone(), obituary).start();
-        self.instances.insert(id, address);
+        self.instances.push((id, address));
     }
 }
 
@@ -164,7 +167,7 @@ impl Handler<Down<InstanceId>> for Account {
     type Result = ();
 
     fn handle(&mut self, down: Down<InstanceId>, _: &mut Self::Context) {
-        self.instances.remove(&down.key);
+        self.instances.retain(|(id, _)| *id != down.key);
         if !down.finished {
             crate::telemetry::actor_failed("instance");
         }
@@ -184,7 +187,7 @@ impl Handler<ProvokePanic> for Account {
             Child::Queue(name) => provoke_in(self.queues.as_ref(), &name),
             Child::Conference(name) => provoke_in(self.conferences.as_ref(), &name),
             Child::Instance(id) => {
-                if let Some(instance) = self.instances.get(&id) {
+                for (_, instance) in self.instances.iter().filter(|(own, _)| *own == id) {
                     instance.do_send(supervise::ProvokePanic);
                 }
             }

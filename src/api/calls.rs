@@ -1,5 +1,7 @@
 //! Calls, live and ended, on one resource; and their records.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,9 @@ use super::{Api, page};
 use crate::store::calls::CallFilter;
 use crate::store::events::Event;
 use crate::store::{Page, StoreError};
+
+/// A record is written within a tenth of a second, unless the database is away.
+const WRITTEN: Duration = Duration::from_secs(1);
 
 /// Live or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -284,20 +289,20 @@ async fn overlay(
 
 /// A call of the account or below, as it stands now.
 async fn find(api: &Api, tenant: &Tenant, id: CallId) -> Result<CallRecord, Problem> {
-    match api.store.call(&tenant.scope, id).await {
-        Ok(call) if call.ended_at.is_some() => Ok(call),
-        Ok(call) => {
-            let live = api.platform.call(call.account, id).await?;
-            match live {
-                Some(live) => Ok(*live),
-                // It ended between the two questions, or its record is just being written.
-                None => Ok(api.store.call(&tenant.scope, id).await?),
-            }
-        }
-        Err(StoreError::NotFound) => {
-            let live = api.platform.call(tenant.id(), id).await?;
-            Ok(*live.ok_or(Code::NotFound)?)
-        }
-        Err(error) => Err(error.into()),
+    let owner = match api.store.call(&tenant.scope, id).await {
+        Ok(call) if call.ended_at.is_some() => return Ok(call),
+        Ok(call) => call.account,
+        // It began a moment ago, if there is one.
+        Err(StoreError::NotFound) => tenant.id(),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(live) = api.platform.call(owner, id).await? {
+        return Ok(*live);
     }
+    // It ended between the two questions, or its record is just being written.
+    let written = tokio::time::timeout(WRITTEN, api.writer.flush()).await;
+    if written.is_err() {
+        tracing::debug!(call.id = %id, "a record is not written in time");
+    }
+    Ok(api.store.call(&tenant.scope, id).await?)
 }

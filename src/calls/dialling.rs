@@ -40,12 +40,13 @@ impl Call {
             ctx,
         );
         if let Err(cause) = tried {
-            let ending = Ending {
-                cause,
-                sip_status: None,
-            };
-            self.note_ended(LegNumber::A, ending);
-            self.not_reached(ending, ctx);
+            self.not_reached(
+                Ending {
+                    cause,
+                    sip_status: None,
+                },
+                ctx,
+            );
         }
     }
 
@@ -72,11 +73,6 @@ impl Call {
         }
     }
 
-    /// Starts to dial a leg. An error: it could not even be tried.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one caller for A, one for all others"
-    )]
     pub(super) fn dial(
         &mut self,
         number: LegNumber,
@@ -110,12 +106,8 @@ impl Call {
             self.invite(number, &target, remote, ctx);
         } else {
             let (host, port) = (target.host.clone(), target.port);
-            // Our socket reaches addresses of its own family only.
-            let is_v4 = self.tools.sip.local.is_ipv4();
-            let resolved = async move {
-                let found = names::resolve(&host, port).await.ok()?;
-                found.into_iter().find(|found| found.is_ipv4() == is_v4)
-            };
+            let resolved =
+                async move { names::resolve(&host, port).await.ok()?.into_iter().next() };
             ctx.spawn(resolved.into_actor(self).map(move |remote, call, ctx| {
                 if let Some(remote) = remote {
                     call.invite(number, &target, remote, ctx);

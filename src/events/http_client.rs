@@ -292,8 +292,7 @@ fn failure(error: reqwest::Error) -> HttpError {
         }
         source = cause.source();
     }
-    // Its query may hold a whole `instance_info`, and with it keyed digits.
-    HttpError::Failed(error.without_url())
+    HttpError::Failed(error)
 }
 
 /// Two TLS providers can come into one program by its dependencies; this picks one for all.

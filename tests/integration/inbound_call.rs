@@ -177,27 +177,6 @@ async fn a_platform_that_is_full_refuses_with_503_and_says_when_to_try_again() {
 }
 
 #[actix::test]
-async fn a_channel_comes_back_although_another_platform_began_in_the_same_process() {
-    let phone = Phone::start().await;
-    let platform = Builder::new(greeting_and_office(), &phone)
-        .set(|s| s.capacity = Some(1))
-        .start()
-        .await;
-    let mut first = platform.called_by(&phone).await;
-    first.is_answered().await;
-    let other = Builder::empty().start().await;
-    first.hang_up();
-    first.is_over().await;
-    platform.has_calls(0).await;
-    let mut second = platform.called_by(&phone).await;
-    second.is_answered().await;
-    second.hang_up();
-    second.is_over().await;
-    other.finish().await;
-    platform.finish().await;
-}
-
-#[actix::test]
 async fn an_account_with_all_its_calls_refuses_another_one_but_its_neighbour_does_not() {
     let phone = Phone::start().await;
     let limits = Limits {
@@ -423,5 +402,28 @@ async fn a_number_that_was_just_made_can_be_called_at_once() {
         .call("+441632960077", platform.sip, Caller::default())
         .await;
     assert_eq!(line.is_refused().await, 486);
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn a_call_that_is_over_is_read_as_ended_at_once() {
+    let phone = Phone::start().await;
+    let platform = Builder::new(greeting_and_office(), &phone).start().await;
+    let calls = "/v1/accounts/me/calls";
+    for _ in 0..3 {
+        let mut a = platform.called_by(&phone).await;
+        a.is_answered().await;
+        let live = platform
+            .api
+            .get(&format!("{calls}?state=live"))
+            .await
+            .is(200);
+        let id = live["items"][0]["id"].as_str().unwrap().to_owned();
+        a.hang_up();
+        platform.has_calls(0).await;
+        let call = platform.api.get(&format!("{calls}/{id}")).await.is(200);
+        assert_eq!(call["state"], "ended");
+        a.is_over().await;
+    }
     platform.finish().await;
 }

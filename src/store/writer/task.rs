@@ -107,8 +107,7 @@ impl Task {
                 if !error.is_passing() {
                     tracing::error!(
                         error = %chain(&error),
-                        piece = piece.kind(),
-                        piece.id = piece.id(),
+                        piece = ?piece,
                         "what a call left behind cannot be kept"
                     );
                     break;
