@@ -22,5 +22,7 @@ mod restart;
 mod rsipstack_peer;
 mod scheduled_call;
 mod simulation;
+mod storm;
 mod supervision;
 mod tenancy;
+mod trunk;

@@ -109,11 +109,6 @@ impl Api {
         .await
     }
 
-    /// The text of a page, such as the metrics.
-    pub(crate) async fn text(&self, path: &str) -> String {
-        String::from_utf8(self.get(path).await.bytes).expect("text")
-    }
-
     /// Asks for a resource until it is as it should be.
     #[track_caller]
     pub(crate) fn until(

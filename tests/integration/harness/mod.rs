@@ -3,6 +3,7 @@
 
 mod api;
 mod facts;
+mod line;
 mod pages;
 mod panics;
 mod phone;
@@ -14,8 +15,9 @@ mod sound;
 mod stranger;
 
 pub(crate) use facts::{eventually, in_time};
+pub(crate) use line::Line;
 pub(crate) use pages::{PageServer, Reply};
-pub(crate) use phone::{Caller, Line, Phone};
+pub(crate) use phone::{Caller, Phone};
 pub(crate) use plans::{audio, plan, text};
 pub(crate) use platform::{Builder, Platform};
 pub(crate) use process::Process;

@@ -23,8 +23,9 @@ use tempfile::TempDir;
 
 use super::api::Api;
 use super::facts::eventually;
+use super::line::Line;
 use super::panics;
-use super::phone::{Caller, Line, Phone};
+use super::phone::{Caller, Phone};
 use super::seed::{CUSTOMER_NUMBER, Hosted, Owner, PASSWORD, Seed, Seeded, email, trunk_to};
 
 /// RTP ports of one platform.
