@@ -32,12 +32,16 @@ use crate::net::sip_keeper::{self, SipKeeper};
 use crate::net::sip_socket::SipSockets;
 use crate::net::{clock, http_socket};
 use crate::scheduler::keeper::SchedulerKeeper;
+use crate::services::messages::Instances;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
 use crate::sound::speech::Speech;
 use crate::store::writer::WriterSettings;
 use crate::store::{AccountScope, Store, StoreError, Writer};
 use crate::telemetry;
+
+/// How long a drain waits for the final pages of applications. The HTTP client's own limit is less.
+const LAST_PAGES: Duration = Duration::from_secs(15);
 
 /// The running platform.
 pub struct App {
@@ -58,6 +62,7 @@ pub struct App {
     /// Media, for tests that look into it.
     pub media: MediaHandle,
     keeper: Addr<SipKeeper>,
+    instances: Instances,
     server: api::ServerHandle,
     drain: Duration,
     arbiters: Vec<Arbiter>,
@@ -105,6 +110,7 @@ impl App {
         let (keeper, signalling) =
             SipKeeper::start(sip_config, sockets, root.clone().recipient(), sip_thread);
 
+        let instances = Instances::default();
         let (publish, known) = watch::channel(Known::default());
         let tools = Tools {
             sip: signalling.clone(),
@@ -134,6 +140,7 @@ impl App {
             classes: Arc::new(classes.clone()),
             capacity: config.capacity,
             http: http.clone(),
+            instances: instances.clone(),
         };
         root.send(Begin(Box::new(means)))
             .await
@@ -175,6 +182,7 @@ impl App {
             signalling,
             media,
             keeper,
+            instances,
             server: handle,
             drain: config.drain,
             arbiters,
@@ -194,6 +202,13 @@ impl App {
             self.root
                 .do_send(StopCalls(strowger_domain::cause::Cause::NetworkOutOfOrder));
             self.wait_for_calls(Duration::from_secs(5)).await;
+        }
+        // Their calls are over: what remains is to ask for the final page.
+        if tokio::time::timeout(LAST_PAGES, self.instances.none_runs())
+            .await
+            .is_err()
+        {
+            tracing::warn!("applications were not told in time that their calls are over");
         }
         self.server.stop(true).await;
         if tokio::time::timeout(Duration::from_secs(10), self.writer.flush())

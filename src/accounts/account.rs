@@ -1,6 +1,8 @@
 //! The actor of an account, of whatever level: parent of its numbers, queues, conferences and
 //! application instances.
 
+use std::collections::HashMap;
+
 use actix::prelude::*;
 use strowger_domain::ids::{AccountId, InstanceId, NumberId};
 
@@ -33,8 +35,7 @@ pub struct Account {
     numbers: Option<Children<NumberId, ServiceNumber>>,
     queues: Option<Children<QueueName, Queue>>,
     conferences: Option<Children<RoomName, Conference>>,
-    instances: Vec<(InstanceId, Addr<Instance>)>,
-    restarts: u64,
+    instances: HashMap<InstanceId, Addr<Instance>>,
     _obituary: Obituary<AccountId>,
 }
 
@@ -47,8 +48,7 @@ impl Account {
             numbers: None,
             queues: None,
             conferences: None,
-            instances: Vec::new(),
-            restarts: 0,
+            instances: HashMap::new(),
             _obituary: obituary,
         }
     }
@@ -56,10 +56,7 @@ impl Account {
     fn buried(&mut self, fate: &Fate, kind: &'static str, ctx: &mut Context<Self>) {
         match fate {
             Fate::Gone => {}
-            Fate::Restarted => {
-                self.restarts += 1;
-                crate::telemetry::actor_failed(kind);
-            }
+            Fate::Restarted => crate::telemetry::actor_failed(kind),
             Fate::TooMany => {
                 tracing::error!(account.id = %self.id, kind, "too many failures: the account fails");
                 ctx.stop();
@@ -129,7 +126,7 @@ impl Handler<RunInstance> for Account {
         let id = run.id;
         let obituary = Obituary::once(ctx.address().recipient(), id);
         let address = Instance::new(*run, self.nursery.threads.clone(), obituary).start();
-        self.instances.push((id, address));
+        self.instances.insert(id, address);
     }
 }
 
@@ -167,7 +164,7 @@ impl Handler<Down<InstanceId>> for Account {
     type Result = ();
 
     fn handle(&mut self, down: Down<InstanceId>, _: &mut Self::Context) {
-        self.instances.retain(|(id, _)| *id != down.key);
+        self.instances.remove(&down.key);
         if !down.finished {
             crate::telemetry::actor_failed("instance");
         }
@@ -187,7 +184,7 @@ impl Handler<ProvokePanic> for Account {
             Child::Queue(name) => provoke_in(self.queues.as_ref(), &name),
             Child::Conference(name) => provoke_in(self.conferences.as_ref(), &name),
             Child::Instance(id) => {
-                for (_, instance) in self.instances.iter().filter(|(own, _)| *own == id) {
+                if let Some(instance) = self.instances.get(&id) {
                     instance.do_send(supervise::ProvokePanic);
                 }
             }

@@ -25,7 +25,7 @@ use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
 use crate::queues::messages::{EnterQueue, QueueFact, QueueName};
-use crate::services::messages::{StartRefused, StartService};
+use crate::services::messages::{Instances, StartRefused, StartService};
 use crate::store::Store;
 use crate::supervise::{Children, Down, Fate, Obituary};
 use crate::telemetry;
@@ -49,6 +49,8 @@ pub struct Means {
     pub capacity: u32,
     /// The client that asks for pages.
     pub http: HttpClient,
+    /// The instances of outbound services.
+    pub instances: Instances,
 }
 
 /// The actor.
@@ -72,19 +74,20 @@ pub struct Platform {
         oneshot::Sender<Result<StartCall, NotReady>>,
     )>,
     pub(super) ready: bool,
+    /// Which of all platforms' lives this is: tickets of an earlier one are not this one's.
+    pub(super) life: u64,
     pub(super) obituary: Obituary<()>,
 }
 
 /// The pause after a failure of the store.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Lives of platforms: tickets of an earlier one are not the present one's.
+/// Names the lives of platforms.
 static LIVES: AtomicU64 = AtomicU64::new(0);
 
 impl Platform {
     /// A platform that reads the store when it starts.
     pub fn new(means: Means, draining: bool, obituary: Obituary<()>) -> Self {
-        LIVES.fetch_add(1, Ordering::Relaxed);
         Self {
             means,
             snapshot: Arc::default(),
@@ -97,6 +100,7 @@ impl Platform {
             waiting: Vec::new(),
             prepared: Vec::new(),
             ready: false,
+            life: LIVES.fetch_add(1, Ordering::Relaxed),
             obituary,
         }
     }
@@ -152,8 +156,8 @@ impl Platform {
         let now = clock::now().instant;
         match self.admission.admit(path, now) {
             Ok(ticket) => {
-                let life = LIVES.load(Ordering::Relaxed);
-                Ok(CallTicket::new(ticket, life, self.means.give_back.clone()))
+                let give_back = self.means.give_back.clone();
+                Ok(CallTicket::new(ticket, self.life, give_back))
             }
             Err(refusal) => {
                 tracing::info!(%refusal, "a call was refused");
@@ -209,7 +213,7 @@ impl Handler<GiveBack> for Platform {
     type Result = ();
 
     fn handle(&mut self, GiveBack { ticket, life }: GiveBack, _: &mut Self::Context) {
-        if life == LIVES.load(Ordering::Relaxed) {
+        if life == self.life {
             self.admission.give_back(ticket);
         }
     }

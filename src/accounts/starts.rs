@@ -278,6 +278,7 @@ impl Platform {
             tools: self.means.tools.clone(),
             http: self.means.http.clone(),
             store: self.means.store.clone(),
+            running: self.means.instances.begin(),
         })))
     }
 }

@@ -117,18 +117,22 @@ impl Call {
         }
     }
 
-    /// Starts to dial a leg. An error: it could not even be tried.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one caller for A, one for all others"
-    )]
-    /// Tells the driver, and carries out what it asks, and what comes of that.
+    /// Tells the driver, and carries out what it asks, and what comes of that. A call that ends
+    /// tells nothing more: it may wait for its recordings, but nobody acts on it any longer.
     pub(super) fn tell(&mut self, event: Event, ctx: &mut Context<Self>) {
         self.events.push_back(event);
+        self.drive(ctx);
+    }
+
+    /// Tells the driver what waits to be told.
+    fn drive(&mut self, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.driving, true) {
             return;
         }
         while let Some(event) = self.events.pop_front() {
+            if self.ending.is_some() {
+                continue;
+            }
             let mut effects = VecDeque::new();
             match &mut self.driver {
                 Driver::Plan(interpreter) => {
@@ -150,7 +154,9 @@ impl Call {
                 Driver::None => {}
             }
             for effect in effects {
-                self.apply(effect, ctx);
+                if self.ending.is_none() {
+                    self.apply(effect, ctx);
+                }
             }
         }
         self.driving = false;
@@ -362,9 +368,7 @@ impl Handler<Perform> for Call {
         if self.ending.is_none() {
             self.apply(effect, ctx);
             // What comes of it at once is told like any other event.
-            if let Some(event) = self.events.pop_front() {
-                self.tell(event, ctx);
-            }
+            self.drive(ctx);
         }
     }
 }

@@ -40,13 +40,12 @@ impl Call {
             ctx,
         );
         if let Err(cause) = tried {
-            self.not_reached(
-                Ending {
-                    cause,
-                    sip_status: None,
-                },
-                ctx,
-            );
+            let ending = Ending {
+                cause,
+                sip_status: None,
+            };
+            self.note_ended(LegNumber::A, ending);
+            self.not_reached(ending, ctx);
         }
     }
 
@@ -73,6 +72,11 @@ impl Call {
         }
     }
 
+    /// Starts to dial a leg. An error: it could not even be tried.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller for A, one for all others"
+    )]
     pub(super) fn dial(
         &mut self,
         number: LegNumber,
@@ -106,8 +110,12 @@ impl Call {
             self.invite(number, &target, remote, ctx);
         } else {
             let (host, port) = (target.host.clone(), target.port);
-            let resolved =
-                async move { names::resolve(&host, port).await.ok()?.into_iter().next() };
+            // Our socket reaches addresses of its own family only.
+            let is_v4 = self.tools.sip.local.is_ipv4();
+            let resolved = async move {
+                let found = names::resolve(&host, port).await.ok()?;
+                found.into_iter().find(|found| found.is_ipv4() == is_v4)
+            };
             ctx.spawn(resolved.into_actor(self).map(move |remote, call, ctx| {
                 if let Some(remote) = remote {
                     call.invite(number, &target, remote, ctx);

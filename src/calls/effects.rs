@@ -209,7 +209,7 @@ impl Call {
                 cause,
                 sip_status: None,
             };
-            self.note(Fact::LegEnded(leg, ending));
+            self.note_ended(leg, ending);
             self.events.push_back(Event::DialFailed {
                 leg,
                 cause,

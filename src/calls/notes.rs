@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use strowger_domain::call::{Event, LegNumber, RecordingNumber};
-use strowger_domain::cdr::{CallRecord, Fact};
+use strowger_domain::cdr::{CallRecord, Ending, Fact};
 use strowger_domain::ids::{EventId, LegId};
 use strowger_media::codec::Codec;
 
@@ -69,6 +69,20 @@ impl Call {
         if number == LegNumber::A {
             self.emit("call.answered", None, serde_json::json!({}));
         }
+    }
+
+    /// A leg is gone, or could not even be tried.
+    pub(super) fn note_ended(&mut self, number: LegNumber, ending: Ending) {
+        if !self.note(Fact::LegEnded(number, ending)) {
+            return;
+        }
+        let id = self.leg_id(number);
+        let data = serde_json::json!({
+            "cause": ending.cause,
+            "q850": ending.cause.q850(),
+            "sip_status": ending.sip_status,
+        });
+        self.emit("leg.ended", id, data);
     }
 
     pub(super) fn note_traffic(&mut self, leg: &Leg) {

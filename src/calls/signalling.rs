@@ -262,11 +262,7 @@ impl Call {
             cause,
             sip_status: status,
         };
-        self.note(Fact::LegEnded(number, ending));
-        let id = self.leg_id(number);
-        let data =
-            serde_json::json!({ "cause": cause, "q850": cause.q850(), "sip_status": status });
-        self.emit("leg.ended", id, data);
+        self.note_ended(number, ending);
         if self.ending.is_some() {
             return;
         }

@@ -292,7 +292,8 @@ fn failure(error: reqwest::Error) -> HttpError {
         }
         source = cause.source();
     }
-    HttpError::Failed(error)
+    // Its query may hold a whole `instance_info`, and with it keyed digits.
+    HttpError::Failed(error.without_url())
 }
 
 /// Two TLS providers can come into one program by its dependencies; this picks one for all.

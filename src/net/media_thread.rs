@@ -115,12 +115,12 @@ struct ActiveTap {
     recipient: Recipient<MediaFact>,
 }
 
-impl ActiveTap {
-    /// Completes the file; its owner hears of it from the disk thread.
-    fn finish(mut self) {
+impl Drop for ActiveTap {
+    /// Completes the file, also when the engine is lost; its owner hears of it from the disk thread.
+    fn drop(&mut self) {
         let (leg, recording) = (self.owner, self.recording);
         let (duration, contains_sound) = (self.tap.duration(), self.tap.contains_sound());
-        let (ended, recipient) = (self.tap.ended(), self.recipient);
+        let (ended, recipient) = (self.tap.ended(), self.recipient.clone());
         self.file.finish(move |failure| {
             recipient.do_send(MediaFact {
                 leg,
@@ -380,7 +380,7 @@ impl Engine {
                     slot.leg.listen(slot.taps > 0);
                 }
             }
-            tap.finish();
+            drop(tap);
         }
     }
 

@@ -84,8 +84,8 @@ impl Ports {
                 Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => continue,
                 Err(error) => return Err(error.into()),
             };
-            self.open.fetch_add(1, Ordering::Relaxed);
             let address = even.local_addr()?;
+            self.open.fetch_add(1, Ordering::Relaxed);
             return Ok(PortPair {
                 rtp: even,
                 rtcp: odd,

@@ -226,7 +226,11 @@ struct Forget(InviteId);
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Connected(FromConnection);
+struct Connected {
+    /// Which of the connections to its peer: news of an earlier one are none of a later one.
+    number: u64,
+    news: FromConnection,
+}
 
 /// Tells an owner that the endpoint was lost, if it is dropped before a terminal event.
 struct Owner {
@@ -283,7 +287,9 @@ impl Drop for Owner {
 pub struct SipEndpoint {
     machine: Endpoint,
     sockets: SipSockets,
-    connections: HashMap<Flow, Connection>,
+    connections: HashMap<Flow, (u64, Connection)>,
+    /// Connections so far.
+    connected: u64,
     owners: HashMap<InviteId, Owner>,
     inbound: Recipient<InboundInvite>,
     armed: Option<(std::time::Instant, SpawnHandle)>,
@@ -302,6 +308,7 @@ impl SipEndpoint {
             machine: Endpoint::new(config, StdRng::from_rng(&mut rand::rng())),
             sockets,
             connections: HashMap::new(),
+            connected: 0,
             owners: HashMap::new(),
             inbound,
             armed: None,
@@ -361,16 +368,26 @@ impl SipEndpoint {
                 }
             }
             Transport::Tcp => {
-                let address = ctx.address();
-                let connection = self.connections.entry(flow).or_insert_with(|| {
-                    Connection::open(flow, move |news| address.do_send(Connected(news)))
+                let (count, address) = (&mut self.connected, ctx.address());
+                let (number, connection) = self.connections.entry(flow).or_insert_with(|| {
+                    *count += 1;
+                    let number = *count;
+                    let tell = move |news| address.do_send(Connected { number, news });
+                    (number, Connection::open(flow, tell))
                 });
                 if !connection.send(bytes) {
-                    self.connections.remove(&flow);
-                    ctx.notify(Connected(FromConnection::Closed(flow)));
+                    ctx.notify(Connected {
+                        number: *number,
+                        news: FromConnection::Closed(flow),
+                    });
                 }
             }
         }
+    }
+
+    fn is_current(&self, flow: &Flow, number: u64) -> bool {
+        let known = self.connections.get(flow);
+        known.is_some_and(|(current, _)| *current == number)
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
@@ -390,6 +407,18 @@ impl SipEndpoint {
             actor.input(Input::Timeout, ctx);
         });
         self.armed = Some((deadline, handle));
+    }
+}
+
+impl Drop for SipEndpoint {
+    /// Who called is told of a loss before those who were called for it, so that a call ends by the
+    /// loss and not as if its other party had hung up. Identifiers of calls that came are even.
+    fn drop(&mut self) {
+        let mut owners: Vec<_> = self.owners.drain().collect();
+        owners.sort_by_key(|(InviteId(number), _)| (number % 2, *number));
+        for owner in owners {
+            drop(owner);
+        }
     }
 }
 
@@ -455,10 +484,11 @@ impl StreamHandler<std::io::Result<(TcpStream, std::net::SocketAddr)>> for SipEn
                     local: self.sockets.local,
                     remote,
                 };
-                let address = ctx.address();
-                let tell = move |news| address.do_send(Connected(news));
-                self.connections
-                    .insert(flow, Connection::accepted(stream, flow, tell));
+                self.connected += 1;
+                let (number, address) = (self.connected, ctx.address());
+                let tell = move |news| address.do_send(Connected { number, news });
+                let connection = Connection::accepted(stream, flow, tell);
+                self.connections.insert(flow, (number, connection));
             }
         }
     }
@@ -467,7 +497,7 @@ impl StreamHandler<std::io::Result<(TcpStream, std::net::SocketAddr)>> for SipEn
 impl Handler<Connected> for SipEndpoint {
     type Result = ();
 
-    fn handle(&mut self, Connected(news): Connected, ctx: &mut Self::Context) {
+    fn handle(&mut self, Connected { number, news }: Connected, ctx: &mut Self::Context) {
         match news {
             FromConnection::Message(flow, bytes) => {
                 metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "TCP").increment(1);
@@ -479,9 +509,16 @@ impl Handler<Connected> for SipEndpoint {
                     ctx,
                 );
             }
+            FromConnection::Idle(flow) => {
+                if self.is_current(&flow, number) && !self.machine.lives_by(&flow) {
+                    self.connections.remove(&flow);
+                }
+            }
             FromConnection::Closed(flow) => {
-                self.connections.remove(&flow);
-                self.input(Input::FlowFailed { flow }, ctx);
+                if self.is_current(&flow, number) {
+                    self.connections.remove(&flow);
+                    self.input(Input::FlowFailed { flow }, ctx);
+                }
             }
         }
     }

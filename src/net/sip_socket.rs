@@ -18,11 +18,15 @@ const DATAGRAM: usize = 65_535;
 const BATCH: usize = 64;
 /// Messages that may wait for a slow connection before it is given up.
 const OUTGOING: usize = 256;
-/// A connection that is silent for this long is closed; phones keep theirs alive more often
-/// (RFC 5626 §4.4.1: at most 120 s).
+/// A connection that is silent for this long may be closed, when no call lives by it; phones keep
+/// theirs alive more often (RFC 5626 §4.4.1: at most 120 s).
 const IDLE: Duration = Duration::from_mins(5);
 /// How long a connection whose stream is broken waits for the refusal to be sent.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A peer that takes nothing for this long is given up.
+const WRITE: Duration = Duration::from_secs(10);
+/// A silent peer is probed after this time: one that is gone without a word takes its calls with it.
+const PROBE: Duration = Duration::from_mins(1);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -114,6 +118,8 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
 pub enum FromConnection {
     /// One whole message.
     Message(Flow, Bytes),
+    /// Nothing has come for a long time.
+    Idle(Flow),
     /// It is gone.
     Closed(Flow),
 }
@@ -136,7 +142,7 @@ impl Connection {
     ) -> Self {
         let (sender, receiver) = mpsc::channel(OUTGOING);
         actix::spawn(async move {
-            serve(stream, flow, receiver, &tell).await;
+            serve(stream, flow, receiver, IDLE, &tell).await;
             tell(FromConnection::Closed(flow));
         });
         Self(sender)
@@ -147,7 +153,7 @@ impl Connection {
         let (sender, receiver) = mpsc::channel(OUTGOING);
         actix::spawn(async move {
             match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
-                Ok(Ok(stream)) => serve(stream, flow, receiver, &tell).await,
+                Ok(Ok(stream)) => serve(stream, flow, receiver, IDLE, &tell).await,
                 Ok(Err(error)) => tracing::info!(remote = %flow.remote, %error, "no connection"),
                 Err(_) => tracing::info!(remote = %flow.remote, "no connection in time"),
             }
@@ -161,10 +167,15 @@ async fn serve(
     stream: TcpStream,
     flow: Flow,
     mut outgoing: mpsc::Receiver<Bytes>,
+    idle: Duration,
     tell: &impl Fn(FromConnection),
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+    let probes = socket2::TcpKeepalive::new().with_time(PROBE);
+    if let Err(error) = stream
+        .set_nodelay(true)
+        .and_then(|()| socket2::SockRef::from(&stream).set_tcp_keepalive(&probes))
+    {
+        tracing::debug!(%error, "a connection can't be tuned");
     }
     let (mut reader, mut writer) = stream.into_split();
     let mut framer = Framer::new();
@@ -177,17 +188,25 @@ async fn serve(
             message = outgoing.recv() => match message {
                 None => return,
                 Some(bytes) => {
-                    if let Err(error) = writer.write_all(&bytes).await {
-                        tracing::debug!(remote = %flow.remote, %error, "connection lost");
-                        return;
+                    match tokio::time::timeout(WRITE, writer.write_all(&bytes)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            tracing::debug!(remote = %flow.remote, %error, "connection lost");
+                            return;
+                        }
+                        Err(_elapsed) => {
+                            tracing::info!(remote = %flow.remote, "a peer takes nothing more");
+                            return;
+                        }
                     }
                     if last_words {
                         return;
                     }
                 }
             },
-            read = tokio::time::timeout(IDLE, reader.read_buf(&mut buffer)), if !last_words => match read {
-                Ok(Ok(0)) | Err(_) => return,
+            read = tokio::time::timeout(idle, reader.read_buf(&mut buffer)), if !last_words => match read {
+                Err(_elapsed) => tell(FromConnection::Idle(flow)),
+                Ok(Ok(0)) => return,
                 Ok(Err(error)) => {
                     tracing::debug!(remote = %flow.remote, %error, "connection lost");
                     return;
@@ -199,9 +218,12 @@ async fn serve(
                         match frame {
                             Frame::Message(bytes) => tell(FromConnection::Message(flow, bytes)),
                             // RFC 5626 §4.4.1: a double CRLF is a ping, a single one its answer.
-                            Frame::Ping => if writer.write_all(b"\r\n").await.is_err() {
-                                return;
-                            },
+                            Frame::Ping => {
+                                let pong = writer.write_all(b"\r\n");
+                                if !matches!(tokio::time::timeout(WRITE, pong).await, Ok(Ok(()))) {
+                                    return;
+                                }
+                            }
                             Frame::Last(bytes) => {
                                 tell(FromConnection::Message(flow, bytes));
                                 last_words = true;
@@ -211,5 +233,40 @@ async fn serve(
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix::test]
+    async fn a_silent_connection_is_told_as_idle_and_stays_until_it_is_dropped() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let local = listener.local_addr().expect("bound");
+        let mut peer = TcpStream::connect(local).await.expect("connected");
+        let (stream, remote) = listener.accept().await.expect("accepted");
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local,
+            remote,
+        };
+        let (told, mut news) = mpsc::unbounded_channel();
+        let (connection, receiver) = mpsc::channel(OUTGOING);
+        let served = actix::spawn(async move {
+            let tell = |news| told.send(news).expect("the test listens");
+            serve(stream, flow, receiver, Duration::from_millis(1), &tell).await;
+        });
+        for _ in 0..2 {
+            let idle = news.recv().await.expect("told");
+            assert!(matches!(idle, FromConnection::Idle(_)), "{idle:?}");
+        }
+        let bytes = Bytes::from_static(b"hello");
+        connection.send(bytes).await.expect("it is served");
+        let mut heard = [0; 5];
+        peer.read_exact(&mut heard).await.expect("it stands");
+        assert_eq!(&heard, b"hello");
+        drop(connection);
+        served.await.expect("it ends");
     }
 }

@@ -59,6 +59,8 @@ pub struct Scheduler {
     tree: AccountTree,
     timer: Option<SpawnHandle>,
     waiting: Vec<WakeScheduler>,
+    /// How calls went on while it was being restored.
+    missed: Vec<Progress>,
     ready: bool,
     draining: bool,
     _obituary: Obituary<()>,
@@ -76,35 +78,41 @@ impl Scheduler {
             tree: AccountTree::default(),
             timer: None,
             waiting: Vec::new(),
+            missed: Vec::new(),
             ready: false,
             draining: false,
             _obituary: obituary,
         }
     }
 
-    /// Makes the agenda from what is stored. A call that was claimed and does not live was cut,
-    /// between its claim and its first INVITE or by the failure of this actor's predecessor.
+    /// Makes the agenda from what is stored. A call that was claimed and does not live ended while
+    /// this actor's predecessor failed, or was cut between its claim and its first INVITE.
     fn restore(&mut self, ctx: &mut Context<Self>) {
         let (store, find) = (self.store.clone(), self.asked.find.clone());
+        let writer = self.writer.clone();
         let read = async move {
+            // What the predecessor handed over counts. A database that is away fails below.
+            let _ = tokio::time::timeout(PAUSE, writer.flush()).await;
             let scope = AccountScope::platform();
             let (tree, _) = AccountTree::build(store.all_accounts(&scope).await?);
             let open = store.open_scheduled_calls(&scope).await?;
             let mut live = Vec::new();
+            let mut lost = Vec::new();
             for call in open.iter().filter(|call| call.state.is_in_progress()) {
-                let Some(name) = call.call else { continue };
-                // The call belongs to the number's account, which may be below this one.
-                for account in tree.within(call.account) {
-                    if let Ok(Some(_)) = find
-                        .send(FindCall {
-                            account,
-                            call: name,
-                        })
-                        .await
-                    {
-                        live.push((name, call.id, call.account, call.state));
-                        break;
-                    }
+                match lives(call, &tree, &find).await {
+                    Some(name) => live.push((name, call.id, call.account, call.state)),
+                    None => lost.push(call.id),
+                }
+            }
+            if !lost.is_empty() {
+                // It may have ended since the last flush.
+                let _ = tokio::time::timeout(PAUSE, writer.flush()).await;
+            }
+            for id in lost {
+                match store.close_lost(&scope, id, clock::now().utc).await {
+                    Ok(call) => log::tell_scheduled(&writer, &call),
+                    Err(StoreError::Stale | StoreError::NotFound) => {}
+                    Err(error) => return Err(error),
                 }
             }
             Ok::<_, StoreError>((tree, open, live))
@@ -126,7 +134,8 @@ impl Scheduler {
                         let caps = scheduler.tree.iter().filter_map(|account| {
                             Some((account.id, account.limits.scheduled_in_progress?))
                         });
-                        let (agenda, cut) = Agenda::restore(jobs, caps, now);
+                        // Those in progress live, or were closed above.
+                        let (agenda, _) = Agenda::restore(jobs, caps, now);
                         scheduler.agenda = agenda;
                         for (call, scheduled_call, account, state) in live {
                             let going = InProgress {
@@ -135,21 +144,18 @@ impl Scheduler {
                                 state,
                             };
                             scheduler.in_progress.insert(call, going);
-                        }
-                        for id in cut {
-                            let lives = scheduler
-                                .in_progress
-                                .values()
-                                .any(|one| one.scheduled_call == id);
-                            if let (false, Some(call)) =
-                                (lives, open.iter().find(|call| call.id == id))
-                            {
-                                scheduler.keep(id, Fact::Cut);
-                                let cause = Some(Cause::TemporaryFailure);
-                                scheduler.tell(id, call.account, State::Failed, call.call, cause);
+                            let job = open
+                                .iter()
+                                .find(|call| call.id == scheduled_call)
+                                .and_then(|call| scheduler.job(call));
+                            if let Some(job) = job {
+                                scheduler.agenda.handle(Input::GoesOn(job), now);
                             }
                         }
                         scheduler.ready = true;
+                        for progress in std::mem::take(&mut scheduler.missed) {
+                            scheduler.progressed(&progress, ctx);
+                        }
                         for wake in std::mem::take(&mut scheduler.waiting) {
                             scheduler.woken(wake, ctx);
                         }
@@ -171,10 +177,11 @@ impl Scheduler {
                         scheduler.tree = AccountTree::build(accounts).0;
                         scheduler.caps();
                         for wake in std::mem::take(&mut scheduler.waiting) {
-                            scheduler.woken(wake, ctx);
+                            scheduler.add_waiting(wake, ctx);
                         }
                         scheduler.advance(Input::Tick, ctx);
                     }
+                    // The next look comes soon; what waits for it goes on waiting.
                     Err(error) => tracing::error!(%error, "accounts can't be read"),
                 }),
         );
@@ -208,27 +215,40 @@ impl Scheduler {
         }
         match wake {
             WakeScheduler::Cancelled(id) => self.advance(Input::Remove(id), ctx),
-            WakeScheduler::Queued {
-                id,
-                account,
-                not_before,
-                expires_at,
-            } => {
-                if let Some(path) = self.tree.path(account).cloned() {
-                    let job = Job {
-                        id,
-                        path,
-                        not_before,
-                        expires_at,
-                    };
-                    self.advance(Input::Add(job), ctx);
-                } else {
-                    // An account that was made since the last look.
-                    self.waiting.push(wake);
+            // An account that was made since the last look.
+            WakeScheduler::Queued { account, .. } if self.tree.get(account).is_none() => {
+                self.waiting.push(wake);
+                if self.waiting.len() == 1 {
                     self.refresh(ctx);
                 }
             }
+            WakeScheduler::Queued { .. } => self.add_waiting(wake, ctx),
         }
+    }
+
+    /// Adds a call whose account must be known by now. One whose account is not in the tree at all
+    /// stays queued in the store.
+    fn add_waiting(&mut self, wake: WakeScheduler, ctx: &mut Context<Self>) {
+        let WakeScheduler::Queued {
+            id,
+            account,
+            not_before,
+            expires_at,
+        } = wake
+        else {
+            return;
+        };
+        let Some(path) = self.tree.path(account).cloned() else {
+            tracing::error!(scheduled_call = %id, account.id = %account, "its account is unknown");
+            return;
+        };
+        let job = Job {
+            id,
+            path,
+            not_before,
+            expires_at,
+        };
+        self.advance(Input::Add(job), ctx);
     }
 
     fn advance(&mut self, input: Input, ctx: &mut Context<Self>) {
@@ -342,13 +362,28 @@ impl Scheduler {
         ctx.spawn(
             write
                 .into_actor(self)
-                .map(move |written, scheduler, _| match written {
+                .map(move |written, scheduler, ctx| match written {
                     Ok(call) => scheduler.tell(id, call.account, State::Expired, None, None),
+                    // It was cancelled a moment ago.
+                    Err(StoreError::Stale | StoreError::NotFound) => {}
                     Err(error) => {
-                        tracing::warn!(%error, scheduled_call = %id, "it has not expired");
+                        tracing::error!(%error, scheduled_call = %id, "a call can't expire now");
+                        ctx.run_later(PAUSE, move |scheduler, ctx| scheduler.expire(id, ctx));
                     }
                 }),
         );
+    }
+
+    fn progressed(&mut self, progress: &Progress, ctx: &mut Context<Self>) {
+        let fact = match progress.stage {
+            Stage::Ringing => Fact::Rang,
+            Stage::Answered => Fact::Answered,
+            Stage::Cut => Fact::Cut,
+            Stage::Ended {
+                cause, sip_status, ..
+            } => Fact::Ended { cause, sip_status },
+        };
+        self.step(progress.call, fact, ctx);
     }
 
     /// A fact of a call that was started: kept, and told.
@@ -407,6 +442,22 @@ impl Scheduler {
     }
 }
 
+/// The call that carries out a scheduled call, if it lives. It belongs to the number's account,
+/// which may be below the one that ordered it.
+async fn lives(
+    scheduled: &ScheduledCall,
+    tree: &AccountTree,
+    find: &Recipient<FindCall>,
+) -> Option<CallId> {
+    let call = scheduled.call?;
+    for account in tree.within(scheduled.account) {
+        if let Ok(Some(_)) = find.send(FindCall { account, call }).await {
+            return Some(call);
+        }
+    }
+    None
+}
+
 fn lost(error: MailboxError) -> NotReady {
     NotReady {
         cause: Cause::TemporaryFailure,
@@ -436,15 +487,11 @@ impl Handler<Progress> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, progress: Progress, ctx: &mut Self::Context) {
-        let fact = match progress.stage {
-            Stage::Ringing => Fact::Rang,
-            Stage::Answered => Fact::Answered,
-            Stage::Cut => Fact::Cut,
-            Stage::Ended {
-                cause, sip_status, ..
-            } => Fact::Ended { cause, sip_status },
-        };
-        self.step(progress.call, fact, ctx);
+        if self.ready {
+            self.progressed(&progress, ctx);
+        } else {
+            self.missed.push(progress);
+        }
     }
 }
 

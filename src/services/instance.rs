@@ -3,20 +3,26 @@
 use std::time::Instant;
 
 use actix::prelude::*;
-use strowger_domain::application::{self, Effect, Input, PageKind, PageNumber, PageReply, Summary};
+use strowger_domain::account::AccountPath;
+use strowger_domain::application::{
+    self, Effect, Input, PageKind, PageNumber, PageReply, PageRequest, Summary,
+};
 use strowger_domain::call::{Event, Origin};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::Opening;
-use strowger_domain::ids::{CallId, EventId, InstanceId};
+use strowger_domain::ids::{AccountId, CallId, InstanceId};
+use tokio::sync::mpsc;
 
-use super::messages::{Run, scope};
+use super::messages::{Run, Running, scope};
 use super::pages;
-use crate::calls::messages::{Perform, Progress, Stage, Stop, Told};
+use crate::calls::messages::{Perform, Progress, Stage, Told};
 use crate::calls::start::{Driver, FirstLeg, Start};
 use crate::calls::stub::{CallThreads, Stub};
+use crate::events::http_client::HttpClient;
+use crate::events::log;
 use crate::net::clock;
-use crate::store::events::Event as LoggedEvent;
 use crate::store::services::{InstanceState, InstanceUpdate};
+use crate::store::{Store, Writer};
 use crate::supervise::{Down, Obituary, ProvokePanic};
 
 /// How long the first party may ring.
@@ -38,44 +44,80 @@ pub struct Instance {
 
 /// What is still needed when the run has begun.
 struct Keep {
-    store: crate::store::Store,
-    writer: crate::store::Writer,
-    http: crate::events::http_client::HttpClient,
-    path: strowger_domain::account::AccountPath,
+    id: InstanceId,
+    account: AccountId,
+    writer: Writer,
+    http: HttpClient,
+    rows: mpsc::UnboundedSender<InstanceUpdate>,
 }
 
 impl Keep {
-    fn tell(&self, id: InstanceId, kind: &str, mut data: serde_json::Value) {
+    fn tell(&self, kind: &str, mut data: serde_json::Value) {
         if let Some(fields) = data.as_object_mut() {
-            fields.insert("instance".into(), serde_json::json!(id));
+            fields.insert("instance".into(), serde_json::json!(self.id));
         }
-        let event = LoggedEvent {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            kind: kind.to_owned(),
-            time: clock::now().utc,
-            account: self.path.account(),
-            call: None,
-            leg: None,
-            sequence: 0,
-            data,
-        };
-        // A writer that takes no more has said so in the log.
-        let _ = self.writer.event(event);
+        log::tell(&self.writer, kind, self.account, data, clock::now().utc);
     }
 
-    fn write(
-        &self,
-        id: InstanceId,
-        update: InstanceUpdate,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let (store, path) = (self.store.clone(), self.path.clone());
-        async move {
-            if let Some(scope) = scope(&store, &path).await
-                && let Err(error) = store
-                    .update_instance(&scope, id, update, clock::now().utc)
-                    .await
-            {
-                tracing::error!(%error, instance.id = %id, "an instance's state is not kept");
+    fn tell_page(&self, request: &PageRequest) {
+        let page = match request.kind {
+            PageKind::First => "first_page",
+            PageKind::Next => "next_page",
+            PageKind::Error => "error_page",
+            PageKind::Final => "final_page",
+        };
+        // The query may hold the whole instance_info, and with it keyed digits.
+        let address = request.url.split('?').next().unwrap_or_default();
+        let data = serde_json::json!({ "page": page, "address": address });
+        self.tell("instance.page", data);
+    }
+
+    fn update(&self, update: InstanceUpdate) {
+        let data = serde_json::json!({ "state": update.state });
+        self.tell("instance.updated", data);
+        // The task that writes lives for as long as this can be sent.
+        let _ = self.rows.send(update);
+    }
+}
+
+/// Writes how far an instance is, in order, beside its actor: a slow database delays no call. The
+/// instance counts as running until its last row is written.
+async fn write_rows(
+    (store, path, id): (Store, AccountPath, InstanceId),
+    mut rows: mpsc::UnboundedReceiver<InstanceUpdate>,
+    _running: Running,
+) {
+    while let Some(update) = rows.recv().await {
+        if let Some(scope) = scope(&store, &path).await
+            && let Err(error) = store
+                .update_instance(&scope, id, update, clock::now().utc)
+                .await
+        {
+            tracing::error!(%error, instance.id = %id, "an instance's state is not kept");
+        }
+    }
+}
+
+/// The actor of an instance died: its application is told that the call is over, unless it was
+/// before, and the instance is on record as ended.
+async fn bury(mut machine: application::Instance, keep: Keep) {
+    let cause = Cause::TemporaryFailure;
+    let update = InstanceUpdate {
+        state: Some(InstanceState::Ended),
+        cause: Some(cause),
+        failure: Some("the platform failed".to_owned()),
+        ..InstanceUpdate::default()
+    };
+    keep.update(update);
+    machine.handle(Input::Call(Event::Stop { cause }), clock::now());
+    while let Some(effect) = machine.next_effect() {
+        let Effect::RequestPage(request) = effect else {
+            continue;
+        };
+        if request.kind == PageKind::Final {
+            keep.tell_page(&request);
+            if let Err(error) = pages::request(keep.http.clone(), request).await {
+                tracing::info!(instance.id = %keep.id, error, "a page did not answer");
             }
         }
     }
@@ -102,11 +144,15 @@ impl Instance {
         let Some(settings) = run.settings else {
             return self.finish(ctx);
         };
+        let (rows, updates) = mpsc::unbounded_channel();
+        let place = (run.store, run.path.clone(), run.id);
+        tokio::spawn(write_rows(place, updates, run.running));
         self.keep = Some(Keep {
-            store: run.store,
+            id: run.id,
+            account: run.path.account(),
             writer: run.tools.writer.clone(),
             http: run.http,
-            path: run.path.clone(),
+            rows,
         });
         self.machine = Some(application::Instance::new(settings, clock::now()));
         let opening = Opening {
@@ -158,8 +204,8 @@ impl Instance {
                 }
                 Effect::RequestPage(request) => {
                     let number = request.number;
-                    self.tell_page(request.kind, &request.url);
                     if let Some(keep) = &self.keep {
+                        keep.tell_page(&request);
                         let answer = pages::request(keep.http.clone(), request);
                         ctx.spawn(
                             answer
@@ -210,35 +256,10 @@ impl Instance {
         }
     }
 
-    fn tell_page(&self, kind: PageKind, url: &str) {
-        let page = match kind {
-            PageKind::First => "first_page",
-            PageKind::Next => "next_page",
-            PageKind::Error => "error_page",
-            PageKind::Final => "final_page",
-        };
-        // The query may hold the whole instance_info, and with it keyed digits.
-        let address = url.split('?').next().unwrap_or_default();
-        self.emit(
-            "instance.page",
-            serde_json::json!({ "page": page, "address": address }),
-        );
-    }
-
-    fn emit(&self, kind: &str, data: serde_json::Value) {
+    fn update(&self, update: InstanceUpdate) {
         if let Some(keep) = &self.keep {
-            keep.tell(self.id, kind, data);
+            keep.update(update);
         }
-    }
-
-    fn update(&self, update: InstanceUpdate, ctx: &mut Context<Self>) {
-        let Some(keep) = &self.keep else { return };
-        self.emit(
-            "instance.updated",
-            serde_json::json!({ "state": update.state }),
-        );
-        // Writes are in order: `wait` keeps the next message until this one is kept.
-        ctx.wait(keep.write(self.id, update).into_actor(self));
     }
 
     /// Done when both the machine and its call are.
@@ -259,43 +280,32 @@ impl Instance {
                 failure: summary.error,
             };
             self.machine = None;
-            self.update(update, ctx);
+            self.update(update);
             self.finish(ctx);
         }
     }
 
     fn finish(&mut self, ctx: &mut Context<Self>) {
         self.obituary.finish();
-        // After what waits has been written.
-        ctx.run_later(std::time::Duration::ZERO, |_, ctx| ctx.stop());
+        ctx.stop();
     }
 }
 
 impl Drop for Instance {
-    /// An instance that dies leaves no call without a driver, and does not seem to run on.
+    /// An instance that dies leaves no call without a driver, no application without its final page,
+    /// and does not seem to run on.
     fn drop(&mut self) {
-        let cause = Cause::TemporaryFailure;
         if let Some((_, stub)) = &self.call {
+            let cause = Cause::TemporaryFailure;
             let end = strowger_domain::call::Effect::End { cause };
             stub.address.do_send(Perform(end));
         }
-        let (Some(keep), Some(_)) = (self.keep.take(), self.machine.take()) else {
+        let (Some(keep), Some(machine)) = (self.keep.take(), self.machine.take()) else {
             return;
         };
-        let update = InstanceUpdate {
-            state: Some(InstanceState::Ended),
-            cause: Some(cause),
-            failure: Some("the platform failed".to_owned()),
-            ..InstanceUpdate::default()
-        };
-        keep.tell(
-            self.id,
-            "instance.updated",
-            serde_json::json!({ "state": update.state }),
-        );
         // Where the process ends too, the next start closes it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(keep.write(self.id, update));
+            runtime.spawn(bury(machine, keep));
         }
     }
 }
@@ -324,16 +334,10 @@ impl Handler<Progress> for Instance {
     fn handle(&mut self, progress: Progress, ctx: &mut Self::Context) {
         match progress.stage {
             Stage::Ringing => {}
-            Stage::Answered => {
-                let state = Some(InstanceState::Running);
-                self.update(
-                    InstanceUpdate {
-                        state,
-                        ..InstanceUpdate::default()
-                    },
-                    ctx,
-                );
-            }
+            Stage::Answered => self.update(InstanceUpdate {
+                state: Some(InstanceState::Running),
+                ..InstanceUpdate::default()
+            }),
             Stage::Cut => {
                 let cause = Cause::TemporaryFailure;
                 self.ending = Some((cause, None));
@@ -353,24 +357,13 @@ impl Handler<Down<CallId>> for Instance {
         if let (Some((_, stub)), false) = (self.call.take(), down.finished) {
             stub.bury();
         }
-        // A call that ended without telling why (its actor died) ends its machine too.
+        let (cause, _) = *self.ending.get_or_insert((Cause::TemporaryFailure, None));
+        // A call that ended without its application (hung up while it rang, or its actor died) ends
+        // its machine too.
         if self.summary.is_none() {
-            self.input(
-                Input::Call(Event::Stop {
-                    cause: Cause::TemporaryFailure,
-                }),
-                ctx,
-            );
+            self.input(Input::Call(Event::Stop { cause }), ctx);
         }
         self.finish_if_done(ctx);
-    }
-}
-
-impl Handler<Stop> for Instance {
-    type Result = ();
-
-    fn handle(&mut self, Stop(cause): Stop, ctx: &mut Self::Context) {
-        self.input(Input::Call(Event::Stop { cause }), ctx);
     }
 }
 

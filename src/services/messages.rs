@@ -6,6 +6,7 @@ use strowger_domain::account::{AccountPath, Permissions};
 use strowger_domain::application::{Method, Page, Settings};
 use strowger_domain::call::Origin;
 use strowger_domain::ids::{AccountId, CallId, InstanceId, ServiceId};
+use tokio::sync::watch;
 
 use crate::calls::ticket::CallTicket;
 use crate::calls::tools::Tools;
@@ -51,6 +52,34 @@ pub enum StartRefused {
 #[rtype(result = "()")]
 pub struct RunInstance(pub Box<Run>);
 
+/// Counts the instances that run. One does so until its application was asked for its last page.
+#[derive(Clone, Debug, Default)]
+pub struct Instances(watch::Sender<usize>);
+
+/// One instance that runs, until this is dropped.
+#[derive(Debug)]
+pub struct Running(watch::Sender<usize>);
+
+impl Instances {
+    /// One more.
+    pub fn begin(&self) -> Running {
+        self.0.send_modify(|count| *count += 1);
+        Running(self.0.clone())
+    }
+
+    /// Waits until none runs.
+    pub async fn none_runs(&self) {
+        // The sender is here: there is always an answer.
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
 /// Everything that an instance begins with.
 pub struct Run {
     /// Its name.
@@ -73,6 +102,8 @@ pub struct Run {
     pub http: HttpClient,
     /// Where its progress is kept.
     pub store: Store,
+    /// Held for as long as it runs.
+    pub running: Running,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +154,10 @@ impl RunInstance {
             .await
             .map_err(|error| refused(&error))?;
         let rest: Rest = serde_json::from_value(service.rest).map_err(|error| refused(&error))?;
+        // Whatever is wrong with the service is found before there is a row to be kept true.
+        let first_page = rest.first_page.page()?;
+        let final_page = rest.final_page.map(Address::page).transpose()?;
+        let error_page = rest.error_page.map(Address::page).transpose()?;
         let now = clock::now().utc;
         let from = run.wanted.from.clone().unwrap_or_default();
         let row = Row {
@@ -152,9 +187,9 @@ impl RunInstance {
             origin: Origin::OutboundService,
             call_from: from,
             call_to: run.wanted.to.clone(),
-            first_page: rest.first_page.page()?,
-            final_page: rest.final_page.map(Address::page).transpose()?,
-            error_page: rest.error_page.map(Address::page).transpose()?,
+            first_page,
+            final_page,
+            error_page,
             application_parameters: service.application_parameters,
             outbound_parameters: run.wanted.outbound_parameters.clone(),
             token: run.wanted.token.clone(),

@@ -6,8 +6,8 @@ use strowger_domain::application::{Method, PageReply, PageRequest};
 
 use crate::events::http_client::{self, HttpClient, Request};
 
-/// A page must answer within this time.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// A page must answer within this time, which is the guarded client's own.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest reply.
 const MAX_REPLY: usize = 256 * 1024;
 

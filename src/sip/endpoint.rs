@@ -88,6 +88,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether a call or a transaction lives by this connection.
+    pub fn lives_by(&self, flow: &Flow) -> bool {
+        !self.tx.owners_by(flow).is_empty()
+    }
+
     pub(crate) fn is_at_capacity(&self) -> bool {
         self.live >= self.tx.config.capacity
     }

@@ -19,6 +19,8 @@ const MAX_KEPT: usize = 32 << 20;
 const MAX_REMOTE: usize = 10 << 20;
 /// How long fetched audio is kept when its server does not say.
 const REMOTE_KEPT: Duration = Duration::from_mins(1);
+/// How long fetched audio is kept at most, whatever its server says.
+const LONGEST_KEPT: Duration = Duration::from_hours(24);
 
 /// Why a sound can't be played: for the driver and the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,21 +146,22 @@ impl SoundLibrary {
         if let Some(samples) = self.look(&key, |kept| kept.until.is_some_and(|until| until > now)) {
             return Ok(samples);
         }
+        let what = without_query(url);
         let mut request = Request::get(url);
         request.max_body = Some(MAX_REMOTE);
         let response = self.http.send(request).await.map_err(|error| SoundError {
-            what: url.to_owned(),
+            what: what.to_owned(),
             why: error.explain(),
         })?;
         if response.status != 200 {
             let why = format!("the server answered {}", response.status);
             return Err(SoundError {
-                what: url.to_owned(),
+                what: what.to_owned(),
                 why,
             });
         }
         let lifetime = lifetime(response.cache_control.as_deref());
-        let samples = decode(url, response.body.to_vec()).await?;
+        let samples = decode(what, response.body.to_vec()).await?;
         if !lifetime.is_zero() {
             let until = Some(now + lifetime);
             self.keep(
@@ -188,12 +191,20 @@ impl SoundLibrary {
             .kept
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if new.samples.len() > MAX_KEPT {
+            return;
+        }
         let total: usize = kept.values().map(|kept| kept.samples.len()).sum();
         if total + new.samples.len() > MAX_KEPT {
             kept.clear();
         }
         kept.insert(key, new);
     }
+}
+
+/// What may be told and logged of an address: its query may hold tokens and keyed digits.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// RFC 9111 §5.2: `no-store` and `no-cache` are honoured, `max-age` decides, else a minute.
@@ -213,7 +224,7 @@ fn lifetime(cache_control: Option<&str>) -> Duration {
             .strip_prefix("max-age=")
             .and_then(|s| s.parse().ok())
         {
-            lifetime = Duration::from_secs(seconds);
+            lifetime = Duration::from_secs(seconds).min(LONGEST_KEPT);
         }
     }
     lifetime
@@ -258,5 +269,7 @@ mod tests {
         assert_eq!(lifetime(Some("public, max-age=5")), Duration::from_secs(5));
         assert_eq!(lifetime(Some("max-age=5, No-Store")), Duration::ZERO);
         assert_eq!(lifetime(Some("max-age=soon")), REMOTE_KEPT);
+        let for_ever = format!("max-age={}", u64::MAX);
+        assert_eq!(lifetime(Some(&for_ever)), LONGEST_KEPT);
     }
 }

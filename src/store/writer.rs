@@ -80,6 +80,15 @@ impl Piece {
             Self::Event(_) => "event",
         }
     }
+
+    fn id(&self) -> String {
+        match self {
+            Self::Call(call) => call.id.to_string(),
+            Self::Recording(recording) => recording.id.to_string(),
+            Self::Scheduled(update) => update.id.to_string(),
+            Self::Event(event) => event.id.to_string(),
+        }
+    }
 }
 
 impl Writer {

@@ -177,6 +177,27 @@ async fn a_platform_that_is_full_refuses_with_503_and_says_when_to_try_again() {
 }
 
 #[actix::test]
+async fn a_channel_comes_back_although_another_platform_began_in_the_same_process() {
+    let phone = Phone::start().await;
+    let platform = Builder::new(greeting_and_office(), &phone)
+        .set(|s| s.capacity = Some(1))
+        .start()
+        .await;
+    let mut first = platform.called_by(&phone).await;
+    first.is_answered().await;
+    let other = Builder::empty().start().await;
+    first.hang_up();
+    first.is_over().await;
+    platform.has_calls(0).await;
+    let mut second = platform.called_by(&phone).await;
+    second.is_answered().await;
+    second.hang_up();
+    second.is_over().await;
+    other.finish().await;
+    platform.finish().await;
+}
+
+#[actix::test]
 async fn an_account_with_all_its_calls_refuses_another_one_but_its_neighbour_does_not() {
     let phone = Phone::start().await;
     let limits = Limits {

@@ -193,6 +193,60 @@ async fn a_first_party_that_hangs_up_leads_to_the_final_page_once() {
     platform.finish().await;
 }
 
+#[actix::test]
+async fn a_call_that_is_hung_up_here_while_it_rings_leads_to_the_final_page_with_its_cause() {
+    let mut phone = Phone::start().await;
+    let platform = platform(&phone).await;
+    let pages = PageServer::start(|_, _| Reply::status(204)).await;
+    let instance = start(&platform, &pages).await;
+    let mut a = phone.rings().await;
+    a.ring();
+    let path = format!("/v1/accounts/me/services/outbound/survey/instances/{instance}");
+    let call = platform.api.get(&path).await.is(200)["call"].clone();
+    let call = call.as_str().expect("it has one");
+    let path = format!("/v1/accounts/me/calls/{call}/actions");
+    let action = json!({ "action": "hang_up" });
+    assert!(platform.api.post(&path, &action).await.status < 300);
+    a.is_over().await;
+    let instance = ended(&platform, &instance).await;
+    let cause = platform.record().await.cause;
+    assert_eq!(instance["cause"], json!(cause), "{instance}");
+    let info = pages.is_asked("/final").await;
+    let call = &info["this_call"];
+    let status = cause.unwrap().sip_status().to_string();
+    assert_eq!(call["call_raw_cause"], status.as_str(), "{call}");
+    assert_eq!(pages.paths(), ["/final"]);
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn a_platform_that_ends_asks_for_the_final_page_of_the_calls_that_it_cuts() {
+    let mut phone = Phone::start().await;
+    let plan = plan("hello", None).play("hello", 500, None).build();
+    let platform = Builder::new(plan, &phone)
+        .set(|s| s.drain_s = Some(0))
+        .start()
+        .await;
+    let pages = PageServer::start(|path, _| match path {
+        "/first" => actions(json!([
+            { "get_number": { "digit_count": 3, "next_page": { "url": "/number" } } },
+        ])),
+        _ => Reply::status(204),
+    })
+    .await;
+    let instance = start(&platform, &pages).await;
+    let mut a = phone.rings().await;
+    a.answer();
+    a.is_acknowledged().await;
+    pages.is_asked("/first").await;
+    let platform = platform.restart().await;
+    a.is_over().await;
+    assert_eq!(pages.paths(), ["/first", "/final"]);
+    let instance = ended(&platform, &instance).await;
+    assert_eq!(instance["cause"], "network_out_of_order", "{instance}");
+    platform.finish().await;
+}
+
 async fn a_broken_first_page(reply: Reply) {
     let mut phone = Phone::start().await;
     let platform = platform(&phone).await;

@@ -196,6 +196,27 @@ async fn scheduled_calls_end_as_they_would_when_the_scheduler_panics_beside_them
 }
 
 #[actix::test]
+async fn a_scheduled_call_that_ends_while_the_scheduler_comes_back_is_completed() {
+    let mut phone = Phone::start().await;
+    let platform = platform(&phone).await;
+    let id = platform.schedule(FIRST_PARTY).await;
+    let mut a = phone.rings().await;
+    a.answer();
+    platform.scheduled_is(&id, "in_progress").await;
+    let mut b = phone.rings().await;
+    b.answer();
+    b.is_acknowledged().await;
+    a.hang_up();
+    platform.app().scheduler.do_send(supervise::ProvokePanic);
+    a.is_over().await;
+    b.is_over().await;
+    let ended = platform.scheduled_is(&id, "completed").await;
+    assert_eq!(ended["cause"], "normal_clearing", "{ended}");
+    assert_eq!(platform.records().await.len(), 1);
+    platform.finish().await;
+}
+
+#[actix::test]
 async fn calls_end_when_the_sip_endpoint_panics_and_new_ones_are_taken() {
     let mut phone = Phone::start().await;
     let platform = platform(&phone).await;
@@ -339,7 +360,7 @@ async fn members_go_on_by_their_plan_when_their_conference_panics_and_the_room_o
 }
 
 #[actix::test]
-async fn an_instance_that_panics_ends_its_call_and_is_ended_itself() {
+async fn an_instance_that_panics_ends_its_call_tells_its_application_and_is_ended_itself() {
     let mut phone = Phone::start().await;
     let platform = platform(&phone).await;
     let pages = PageServer::start(|_, _| {
@@ -348,10 +369,10 @@ async fn an_instance_that_panics_ends_its_call_and_is_ended_itself() {
     })
     .await;
     let path = "/v1/accounts/me/services/outbound/survey";
-    let first_page = json!({ "address": pages.url("/first") });
+    let page = |path: &str| json!({ "address": pages.url(path) });
     let service = json!({
         "service_password": "correct horse",
-        "rest": { "first_page": first_page },
+        "rest": { "first_page": page("/first"), "final_page": page("/final") },
     });
     platform.api.put(path, &service).await.is(201);
     let start = async || {
@@ -386,11 +407,17 @@ async fn an_instance_that_panics_ends_its_call_and_is_ended_itself() {
             .until(path, state, move |instance| instance["state"] == state)
     };
     state(&doomed, "ended").await;
+    let info = pages.is_asked("/final").await;
+    assert_eq!(info["application_instance_id"], doomed.as_str());
+    assert_eq!(info["this_call"]["call_cause"], "failed");
     state(&other, "running").await;
     platform.has_calls(1).await;
     b.hang_up();
     b.is_over().await;
     state(&other, "ended").await;
+    let asked = pages.paths();
+    let finals = asked.iter().filter(|path| *path == "/final").count();
+    assert_eq!(finals, 2, "{asked:?}");
     assert_eq!(platform.records().await.len(), 2);
     platform.finish().await;
 }

@@ -29,6 +29,9 @@ pub struct Job {
 pub enum Input {
     /// A call is queued. One that it has already is left as it is.
     Add(Job),
+    /// A call was started before this agenda was made, and goes on: it counts until `Over`. To be
+    /// told before the first `Tick`.
+    GoesOn(Job),
     /// A queued call was cancelled.
     Remove(ScheduledCallId),
     /// How many calls an account, with all below it, may have in progress; none: no limit.
@@ -108,6 +111,13 @@ impl Agenda {
     pub fn handle(&mut self, input: Input, now: DateTime<Utc>) {
         match input {
             Input::Add(job) => self.add(job, now),
+            Input::GoesOn(job) => {
+                if !self.in_progress.contains_key(&job.id) {
+                    self.begin(job);
+                }
+                // All of them count before the first of those that wait is started.
+                return;
+            }
             Input::Remove(id) => {
                 self.forget(id);
             }
@@ -191,6 +201,13 @@ impl Agenda {
         Some(job)
     }
 
+    fn begin(&mut self, job: Job) {
+        for account in job.path.iter() {
+            *self.counts.entry(account).or_default() += 1;
+        }
+        self.in_progress.insert(job.id, job);
+    }
+
     fn release(&mut self, id: ScheduledCallId) -> Option<Job> {
         let job = self.in_progress.remove(&id)?;
         for account in job.path.iter() {
@@ -242,10 +259,7 @@ impl Agenda {
                 .min();
             let Some(&(_, id)) = next else { break };
             let Some(job) = self.forget(id) else { break };
-            for account in job.path.iter() {
-                *self.counts.entry(account).or_default() += 1;
-            }
-            self.in_progress.insert(id, job);
+            self.begin(job);
             self.effects.push_back(Effect::Start(id));
         }
     }

@@ -483,6 +483,22 @@ fn the_cap_of_one_account_does_not_hold_up_another() {
 }
 
 #[test]
+fn a_call_that_goes_on_after_a_restart_takes_its_place_under_the_cap() {
+    let root = AccountPath::root(account(1));
+    let caps = [(account(1), 1)];
+    let queued = [(job(2, &root, 0, None), State::Queued)];
+    let (mut agenda, _) = Agenda::restore(queued, caps, at(0));
+    let going = job(1, &root, 0, None);
+    agenda.handle(Input::GoesOn(going), at(0));
+    assert_eq!(agenda.next_effect(), None);
+    assert_eq!(agenda.in_progress(account(1)), 1);
+    assert_eq!(
+        handle(&mut agenda, Input::Over(id(1)), 1),
+        [Effect::Start(id(2))]
+    );
+}
+
+#[test]
 fn a_deferred_call_waits_and_a_cancelled_one_is_gone() {
     let path = AccountPath::root(account(1));
     let mut agenda = Agenda::default();

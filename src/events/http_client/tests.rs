@@ -173,3 +173,13 @@ async fn a_header_with_a_line_break_is_never_sent() {
     ));
     assert!(asked.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_went_wrong_is_explained_without_the_query() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/first?pin=4711", free.local_addr().unwrap());
+    drop(free);
+    let error = with_loopback().send(Request::get(url)).await.unwrap_err();
+    assert!(matches!(error, HttpError::Failed(_)), "{error:?}");
+    assert!(!error.explain().contains("4711"), "{}", error.explain());
+}

@@ -3,7 +3,7 @@
 
 use super::{Column, Entity, Model, ScheduledCall, ScheduledState, model, row};
 use crate::store::scope::{AccountScope, Within};
-use crate::store::text::{name, unsigned};
+use crate::store::text::{maybe_named, name, unsigned};
 use crate::store::{Store, StoreError, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
@@ -12,8 +12,10 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
 };
 use std::collections::BTreeMap;
+use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use strowger_domain::schedule::Fact;
+use strowger_entity::calls;
 use uuid::Uuid;
 
 /// One thing that happened to a scheduled call.
@@ -94,6 +96,35 @@ async fn change(
     Ok(call)
 }
 
+/// Ends a call that is in progress as its call's record says; as cut, where that has no end or was
+/// cut itself.
+async fn close(
+    db: &impl ConnectionTrait,
+    kept: Model,
+    now: DateTime<Utc>,
+) -> Result<ScheduledCall, StoreError> {
+    let record = match kept.call_id {
+        Some(call) => calls::Entity::find_by_id(call).one(db).await?,
+        None => None,
+    };
+    let ended = record.and_then(|record| Some((record.ended_at?, record)));
+    let Some((ended_at, record)) = ended else {
+        return change(db, kept, Fact::Cut, now).await;
+    };
+    let cause = maybe_named("calls", record.cause.as_deref())?.unwrap_or(Cause::TemporaryFailure);
+    if cause == Cause::TemporaryFailure {
+        return change(db, kept, Fact::Cut, ended_at).await;
+    }
+    let mut kept = kept;
+    if let Some(answered_at) = record.answered_at
+        && kept.answered_at.is_none()
+    {
+        kept = model(&change(db, kept, Fact::Answered, answered_at).await?);
+    }
+    let sip_status = record.sip_status.map(unsigned);
+    change(db, kept, Fact::Ended { cause, sip_status }, ended_at).await
+}
+
 impl Store {
     /// Takes one waiting call for dialling: in the database it is `dialling`, and has its call's
     /// identifier, before this returns. Of all who claim it, one gets it; the others get
@@ -168,7 +199,8 @@ impl Store {
     }
 
     /// At start, before the first claim: ends the calls that were in progress when the process
-    /// died, with cause 41, and answers them. None of them is dialled again.
+    /// died, and answers them: as their calls' records say, where those are kept, else with cause
+    /// 41. None of them is dialled again.
     pub async fn close_interrupted(
         &self,
         scope: &AccountScope,
@@ -184,10 +216,29 @@ impl Store {
             .await?;
         let mut closed = Vec::with_capacity(cut.len());
         for kept in cut {
-            closed.push(change(&transaction, kept, Fact::Cut, now).await?);
+            closed.push(close(&transaction, kept, now).await?);
         }
         transaction.commit().await?;
         Ok(closed)
+    }
+
+    /// Ends one call that was claimed and is followed by nobody any more, as
+    /// [`Store::close_interrupted`] does. [`StoreError::Stale`] when it is not in progress.
+    pub async fn close_lost(
+        &self,
+        scope: &AccountScope,
+        id: ScheduledCallId,
+        now: DateTime<Utc>,
+    ) -> Result<ScheduledCall, StoreError> {
+        let transaction = self.begin().await?;
+        let kept = Entity::find_by_id(id.uuid())
+            .filter(scope.sees(Column::AccountId))
+            .one(&transaction)
+            .await?
+            .ok_or(StoreError::NotFound)?;
+        let call = close(&transaction, kept, now).await?;
+        transaction.commit().await?;
+        Ok(call)
     }
 
     /// The calls that wait or are in progress, the first due first: what an agenda is made of.

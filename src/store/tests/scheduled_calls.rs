@@ -2,8 +2,9 @@ use super::with_accounts;
 use crate::store::scheduled_calls::{
     Counts, ScheduledCall, ScheduledCallFilter, ScheduledState, ScheduledUpdate,
 };
-use crate::store::testing::Sample;
-use crate::store::{AccountScope, Paging, Store, StoreError, Within};
+use crate::store::testing::{Sample, record};
+use crate::store::writer::WriterSettings;
+use crate::store::{AccountScope, Paging, Store, StoreError, Within, Writer};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
 use strowger_domain::cause::Cause;
@@ -256,7 +257,7 @@ async fn calls_that_a_crash_cut_fail_and_are_not_dialled_again() {
         let waiting = queue(&sample, sample.now + TimeDelta::minutes(1)).await;
         let scope = &AccountScope::platform();
         claim(store, sample.now).await;
-        assert_eq!(store.open_scheduled_calls(scope).await.unwrap().len(), 1);
+        assert_eq!(store.open_scheduled_calls(scope).await.unwrap().len(), 2);
         let cut = store.close_interrupted(scope, sample.now).await.unwrap();
         assert_eq!(cut.len(), 1);
         assert_eq!(cut[0].cause, Some(Cause::TemporaryFailure));
@@ -271,6 +272,39 @@ async fn calls_that_a_crash_cut_fail_and_are_not_dialled_again() {
             []
         );
         assert_eq!(claim(store, sample.now).await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_whose_record_was_kept_ends_as_that_says_and_not_as_cut() {
+    with_accounts(async |store, sample| {
+        sample.belongings(sample.customer, 1).await.unwrap();
+        let scope = &AccountScope::platform();
+        let claimed = claim(store, sample.now).await.remove(0);
+        let mut record = record(sample.customer, sample.now);
+        record.id = claimed.call.unwrap();
+        record.answered_at = Some(sample.now + TimeDelta::seconds(2));
+        let ended_at = sample.now + TimeDelta::seconds(9);
+        record.ended_at = Some(ended_at);
+        record.cause = Some(Cause::NormalClearing);
+        let writer = Writer::start(store.clone(), WriterSettings::default());
+        writer.call(record.clone()).unwrap();
+        writer.flush().await;
+        let later = sample.now + TimeDelta::minutes(1);
+        let call = store.close_lost(scope, claimed.id, later).await.unwrap();
+        assert_eq!(call.state, ScheduledState::Completed);
+        assert_eq!(
+            (call.cause, call.answered_at, call.ended_at),
+            (
+                Some(Cause::NormalClearing),
+                record.answered_at,
+                Some(ended_at)
+            )
+        );
+        assert_eq!(store.close_interrupted(scope, later).await.unwrap(), []);
+        let again = store.close_lost(scope, claimed.id, later).await;
+        assert!(matches!(again, Err(StoreError::Stale)), "{again:?}");
     })
     .await;
 }

@@ -107,7 +107,8 @@ impl Task {
                 if !error.is_passing() {
                     tracing::error!(
                         error = %chain(&error),
-                        piece = ?piece,
+                        piece = piece.kind(),
+                        piece.id = piece.id(),
                         "what a call left behind cannot be kept"
                     );
                     break;
