@@ -13,7 +13,7 @@ use strowger::store::{AccountScope, Store, Within};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 
-use crate::harness::{Builder, CUSTOMER_NUMBER, Owner, Phone, Process, plan};
+use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Owner, Phone, Process, plan};
 
 const ROUNDS: u32 = 20;
 const CALLS: u32 = 50;
@@ -76,7 +76,7 @@ async fn wait_until_all_are_final(process: &Process) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), look)
+    tokio::time::timeout(Duration::from_mins(1), look)
         .await
         .expect("all are final");
     store.close().await.unwrap();
@@ -159,7 +159,7 @@ async fn a_program_that_is_asked_to_end_lets_calls_end_and_takes_no_new_ones() {
     let office = plan("office", None).deliver("office", "+442079460101", json!({}), json!({}));
     let mut process = Builder::new(office.build(), &phone).spawn().await;
     let mut a = phone
-        .call(CUSTOMER_NUMBER, process.sip, Default::default())
+        .call(CUSTOMER_NUMBER, process.sip, Caller::default())
         .await;
     let mut b = phone.rings().await;
     b.answer();
@@ -168,7 +168,7 @@ async fn a_program_that_is_asked_to_end_lets_calls_end_and_takes_no_new_ones() {
     process.terminate().await;
     crate::harness::eventually("new calls are refused", || async {
         let mut late = phone
-            .call(CUSTOMER_NUMBER, process.sip, Default::default())
+            .call(CUSTOMER_NUMBER, process.sip, Caller::default())
             .await;
         late.ring_or_refusal()
             .await
@@ -205,7 +205,7 @@ async fn a_call_that_outlasts_the_drain_time_is_ended_and_on_record() {
     let builder = Builder::new(office.build(), &phone).set(|s| s.drain_s = Some(1));
     let mut process = builder.spawn().await;
     let mut a = phone
-        .call(CUSTOMER_NUMBER, process.sip, Default::default())
+        .call(CUSTOMER_NUMBER, process.sip, Caller::default())
         .await;
     let mut b = phone.rings().await;
     b.answer();

@@ -64,7 +64,7 @@ async fn a_stranger_who_gives_up_cancels_the_other_leg() {
     let (mut alice, mut bob) = (Stranger::start().await, Stranger::start().await);
     let platform = platform(&bob).await;
     let sip = platform.sip;
-    let (_, _b) = tokio::join!(alice.calls_and_gives_up(CUSTOMER_NUMBER, sip), bob.rings());
+    let ((), _b) = tokio::join!(alice.calls_and_gives_up(CUSTOMER_NUMBER, sip), bob.rings());
     bob.is_over().await;
     assert!(platform.record().await.answered_at.is_none());
     platform.finish().await;

@@ -461,3 +461,20 @@ async fn twenty_at_once_are_all_dialled_once() {
     assert!(phone.is_quiet(), "nobody is dialled twice");
     platform.finish().await;
 }
+
+#[actix::test]
+async fn one_that_waits_when_the_platform_stops_is_dialled_by_the_next_one() {
+    let mut phone = Phone::start().await;
+    let platform = Builder::new(announcement(), &phone).start().await;
+    let due = Utc::now() + TimeDelta::milliseconds(1200);
+    let wish = json!({ "first_party": FIRST_PARTY, "not_before": due });
+    let id = platform.schedule_with(wish).await;
+    let platform = platform.restart().await;
+    let mut a = phone.rings().await;
+    a.answer();
+    a.is_acknowledged().await;
+    a.hears(500).await;
+    a.is_over().await;
+    platform.scheduled_is(&id, "completed").await;
+    platform.finish().await;
+}

@@ -51,15 +51,15 @@ impl Api {
         // Refused when there is one already, which does as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().build().unwrap();
-        let mut api = Self {
+        let api = Self {
             client,
             address,
             token: String::new(),
         };
         let body = json!({ "grant_type": "password", "email": email, "password": password });
         let answer = api.post("/v1/auth/token", &body).await.is(200);
-        api.token = answer["access_token"].as_str().expect("a token").to_owned();
-        api
+        let token = answer["access_token"].as_str().expect("a token").to_owned();
+        Self { token, ..api }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -26,7 +26,9 @@ where
         };
         match tokio::time::timeout(PATIENCE, look).await {
             Ok(answer) => answer,
-            Err(_late) => panic!("{place}: it did not come to that in time: {what}"),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("{place}: it did not come to that in time: {what}")
+            }
         }
     }
 }
@@ -38,7 +40,9 @@ pub(crate) fn in_time<T>(what: &str, fact: impl Future<Output = T>) -> impl Futu
     async move {
         match tokio::time::timeout(PATIENCE, fact).await {
             Ok(fact) => fact,
-            Err(_late) => panic!("{place}: it did not come to that in time: {what}"),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("{place}: it did not come to that in time: {what}")
+            }
         }
     }
 }

@@ -129,23 +129,20 @@ impl Line {
     }
 
     fn answer_offer(&mut self) -> Bytes {
-        match self
+        if let Some(offer) = self
             .request
             .as_ref()
             .and_then(|request| request.offer.clone())
         {
-            Some(offer) => {
-                let agreed = negotiate::answer(&offer, &self.local).expect("an offer to take");
-                self.agree(&agreed);
-                self.sent = Some(agreed.sdp.clone());
-                agreed.sdp
-            }
-            None => {
-                let offer = negotiate::offer(&self.local);
-                self.offered_late = true;
-                self.sent = Some(offer.clone());
-                offer
-            }
+            let agreed = negotiate::answer(&offer, &self.local).expect("an offer to take");
+            self.agree(&agreed);
+            self.sent = Some(agreed.sdp.clone());
+            agreed.sdp
+        } else {
+            let offer = negotiate::offer(&self.local);
+            self.offered_late = true;
+            self.sent = Some(offer.clone());
+            offer
         }
     }
 
@@ -293,7 +290,7 @@ impl Line {
             match tokio::time::timeout(PATIENCE, search).await {
                 Ok(Ok(found)) => found,
                 Ok(Err(event)) => panic!("{place}: the call ended before {what}: {event:?}"),
-                Err(_late) => {
+                Err(tokio::time::error::Elapsed { .. }) => {
                     panic!(
                         "{place}: it did not come to that: {what}; {:#?}",
                         self.history
@@ -316,19 +313,15 @@ impl Line {
             | Event::Accepted {
                 body: Some(body), ..
             } => {
-                match &self.sent {
-                    Some(sent) => {
-                        let agreed = negotiate::accept(sent, body).expect("a fitting answer");
-                        self.agree(&agreed);
-                    }
+                if let Some(sent) = &self.sent {
+                    let agreed = negotiate::accept(sent, body).expect("a fitting answer");
+                    self.agree(&agreed);
+                } else {
                     // We sent no offer: this is theirs.
-                    None => {
-                        let agreed =
-                            negotiate::answer(body, &self.local).expect("an offer to take");
-                        self.agree(&agreed);
-                        self.sent = Some(agreed.sdp.clone());
-                        self.sip().acknowledge(agreed.sdp);
-                    }
+                    let agreed = negotiate::answer(body, &self.local).expect("an offer to take");
+                    self.agree(&agreed);
+                    self.sent = Some(agreed.sdp.clone());
+                    self.sip().acknowledge(agreed.sdp);
                 }
             }
             Event::Acknowledged { body, .. } if std::mem::take(&mut self.offered_late) => {
@@ -375,5 +368,5 @@ impl Line {
 
 fn user(uri: &str) -> String {
     let parsed = strowger_sip::uri::Uri::parse(uri).expect("a URI");
-    parsed.unescaped_user().unwrap_or_default().to_string()
+    parsed.unescaped_user().unwrap_or_default().clone()
 }

@@ -17,7 +17,7 @@ pub(crate) fn watch() {
             if ours && !provoked {
                 FOUND
                     .lock()
-                    .unwrap_or_else(|e| e.into_inner())
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .push(info.to_string());
             }
             if !provoked {
@@ -29,5 +29,8 @@ pub(crate) fn watch() {
 
 /// Those that were found in this process.
 pub(crate) fn found() -> Vec<String> {
-    FOUND.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    FOUND
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .clone()
 }

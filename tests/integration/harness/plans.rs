@@ -27,10 +27,6 @@ pub(crate) fn plan(inbound: &str, scheduled: Option<&str>) -> PlanBuilder {
 
 impl PlanBuilder {
     /// Adds a node.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "both are written where they are used"
-    )]
     pub(crate) fn node(mut self, id: &str, kind: &str, properties: Value, branches: Value) -> Self {
         self.nodes.push(json!({
             "id": id,
