@@ -49,6 +49,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "api",
             "scheduler",
             "accounts",
+            "services",
             "calls",
             "events",
             "sound",

@@ -177,7 +177,7 @@ impl Scheduler {
                         scheduler.tree = AccountTree::build(accounts).0;
                         scheduler.caps();
                         for wake in std::mem::take(&mut scheduler.waiting) {
-                            scheduler.add_waiting(wake, ctx);
+                            scheduler.add_waiting(&wake, ctx);
                         }
                         scheduler.advance(Input::Tick, ctx);
                     }
@@ -222,19 +222,19 @@ impl Scheduler {
                     self.refresh(ctx);
                 }
             }
-            WakeScheduler::Queued { .. } => self.add_waiting(wake, ctx),
+            WakeScheduler::Queued { .. } => self.add_waiting(&wake, ctx),
         }
     }
 
     /// Adds a call whose account must be known by now. One whose account is not in the tree at all
     /// stays queued in the store.
-    fn add_waiting(&mut self, wake: WakeScheduler, ctx: &mut Context<Self>) {
+    fn add_waiting(&mut self, wake: &WakeScheduler, ctx: &mut Context<Self>) {
         let WakeScheduler::Queued {
             id,
             account,
             not_before,
             expires_at,
-        } = wake
+        } = *wake
         else {
             return;
         };
