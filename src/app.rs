@@ -21,7 +21,7 @@ use crate::accounts::messages::Platform;
 use crate::accounts::platform::{Drain, Means};
 use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
 use crate::api;
-use crate::calls::stub::CallThreads;
+use crate::calls::threads::CallThreads;
 use crate::calls::tools::{Known, Tools};
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};

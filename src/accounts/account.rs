@@ -7,7 +7,7 @@ use actix::prelude::*;
 use strowger_domain::ids::{AccountId, InstanceId, NumberId};
 
 use super::platform::{Child, ProvokePanic};
-use crate::calls::stub::CallThreads;
+use crate::calls::threads::CallThreads;
 use crate::conferences::conference::Conference;
 use crate::conferences::messages::{EnterRoom, RoomName};
 use crate::net::media_engine::MediaHandle;

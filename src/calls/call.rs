@@ -5,7 +5,6 @@
 //! in `media::sdp`. `effects.rs` is the one place where a driver touches the world.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
@@ -33,6 +32,7 @@ use crate::net::media_engine::{MediaEvent, MediaFact, MediaLegId};
 use crate::net::sip_endpoint::SipFact;
 use crate::queues::messages::QueueFact;
 use crate::supervise::{Obituary, ProvokePanic};
+use crate::telemetry;
 
 /// No call lasts longer.
 const MAX_DURATION: Duration = Duration::from_hours(4);
@@ -73,15 +73,16 @@ pub struct Call {
     pub(super) ending: Option<Ending>,
     /// Why the first party was not reached: that is on record, whatever the application says.
     pub(super) unreached: Option<Ending>,
-    pub(super) sequence: Arc<AtomicU64>,
+    /// Of its last event.
+    pub(super) sequence: AtomicU64,
     pub(super) ticket: Option<CallTicket>,
     pub(super) registered: Option<Registered>,
-    pub(super) obituary: Obituary<CallId>,
+    pub(super) obituary: Option<Obituary<CallId>>,
 }
 
 impl Call {
-    /// A call that begins when its actor starts; `sequence` counts its events.
-    pub fn new(start: Start, sequence: Arc<AtomicU64>, obituary: Obituary<CallId>) -> Self {
+    /// A call that begins when its actor starts.
+    pub fn new(start: Start, obituary: Option<Obituary<CallId>>) -> Self {
         let progress = match &start.first {
             FirstLeg::Outbound { progress, .. } => progress.clone(),
             FirstLeg::Inbound { .. } => None,
@@ -110,7 +111,7 @@ impl Call {
             timer: None,
             ending: None,
             unreached: None,
-            sequence,
+            sequence: AtomicU64::new(0),
             ticket: Some(start.ticket),
             registered: None,
             obituary,
@@ -288,8 +289,23 @@ impl Call {
         self.driver = Driver::None;
         self.ticket = None;
         self.registered = None;
-        self.obituary.finish();
+        if let Some(obituary) = &mut self.obituary {
+            obituary.finish();
+        }
         ctx.stop();
+    }
+}
+
+impl Drop for Call {
+    /// A call whose actor dies leaves its one record all the same; its legs, ports and its channel go
+    /// with it.
+    fn drop(&mut self) {
+        let Some(timeline) = self.timeline.take() else {
+            return;
+        };
+        telemetry::actor_failed("call");
+        self.write_cut(timeline.snapshot().clone());
+        self.report(Progressed::Cut);
     }
 }
 

@@ -9,9 +9,8 @@ mod notes;
 mod places;
 mod signalling;
 pub mod start;
-pub mod stub;
+pub mod threads;
 pub mod ticket;
 pub mod tools;
 
-pub(crate) use notes::ended;
-pub(crate) use stub::write_cut;
+pub(crate) use notes::{ended, write_cut};

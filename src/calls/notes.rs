@@ -11,6 +11,7 @@ use strowger_media::codec::Codec;
 use super::call::Call;
 use super::legs::Leg;
 use crate::net::clock;
+use crate::store::Writer;
 use crate::store::events::Event as LoggedEvent;
 use crate::store::recordings::Recording;
 use crate::telemetry;
@@ -164,6 +165,14 @@ impl Call {
         let _ = self.tools.writer.call(record);
         self.emit("call.ended", None, data);
     }
+
+    /// The same for a call whose actor dies.
+    pub(super) fn write_cut(&self, record: CallRecord) {
+        metrics::counter!(telemetry::CALLS_ENDED, "outcome" => "failed").increment(1);
+        metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        write_cut(&self.tools.writer, record, sequence);
+    }
 }
 
 /// The data of a call's terminal event.
@@ -175,4 +184,23 @@ pub(crate) fn ended(record: &CallRecord) -> serde_json::Value {
         "outcome": record.outcome,
         "duration_ms": record.duration_ms,
     })
+}
+
+/// Writes the one record of a call that was cut, and its terminal event.
+pub(crate) fn write_cut(writer: &Writer, record: CallRecord, sequence: u64) {
+    let now = clock::now().utc;
+    let record = record.cut(now);
+    let event = LoggedEvent {
+        id: EventId::from_uuid(uuid::Uuid::now_v7()),
+        kind: "call.ended".into(),
+        time: now,
+        account: record.account,
+        call: Some(record.id),
+        leg: None,
+        sequence,
+        data: ended(&record),
+    };
+    // A writer that takes no more has said so in the log.
+    let _ = writer.call(record);
+    let _ = writer.event(event);
 }

@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 
 use super::messages::{Run, Running, scope};
 use super::pages;
+use crate::calls::call::Call;
 use crate::calls::messages::{Perform, Progress, Stage, Told};
 use crate::calls::start::{Driver, FirstLeg, Start};
-use crate::calls::stub::{CallThreads, Stub};
+use crate::calls::threads::CallThreads;
 use crate::events::http_client::HttpClient;
 use crate::events::log;
 use crate::net::clock;
@@ -34,7 +35,7 @@ pub struct Instance {
     id: InstanceId,
     machine: Option<application::Instance>,
     threads: CallThreads,
-    call: Option<(CallId, Stub)>,
+    call: Option<Addr<Call>>,
     timer: Option<(Instant, SpawnHandle)>,
     ending: Option<(Cause, Option<u16>)>,
     summary: Option<Summary>,
@@ -182,8 +183,7 @@ impl Instance {
             tools: run.tools,
         };
         let obituary = Obituary::once(ctx.address().recipient(), run.call);
-        let stub = Stub::start(&self.threads, start, obituary);
-        self.call = Some((run.call, stub));
+        self.call = Some(self.threads.start(start, Some(obituary)));
     }
 
     fn input(&mut self, input: Input, ctx: &mut Context<Self>) {
@@ -198,8 +198,8 @@ impl Instance {
         for effect in effects {
             match effect {
                 Effect::Call(effect) => {
-                    if let Some((_, stub)) = &self.call {
-                        stub.address.do_send(Perform(effect));
+                    if let Some(call) = &self.call {
+                        call.do_send(Perform(effect));
                     }
                 }
                 Effect::RequestPage(request) => {
@@ -295,10 +295,10 @@ impl Drop for Instance {
     /// An instance that dies leaves no call without a driver, no application without its final page,
     /// and does not seem to run on.
     fn drop(&mut self) {
-        if let Some((_, stub)) = &self.call {
+        if let Some(call) = &self.call {
             let cause = Cause::TemporaryFailure;
             let end = strowger_domain::call::Effect::End { cause };
-            stub.address.do_send(Perform(end));
+            call.do_send(Perform(end));
         }
         let (Some(keep), Some(machine)) = (self.keep.take(), self.machine.take()) else {
             return;
@@ -353,10 +353,8 @@ impl Handler<Progress> for Instance {
 impl Handler<Down<CallId>> for Instance {
     type Result = ();
 
-    fn handle(&mut self, down: Down<CallId>, ctx: &mut Self::Context) {
-        if let (Some((_, stub)), false) = (self.call.take(), down.finished) {
-            stub.bury();
-        }
+    fn handle(&mut self, _: Down<CallId>, ctx: &mut Self::Context) {
+        self.call = None;
         let (cause, _) = *self.ending.get_or_insert((Cause::TemporaryFailure, None));
         // A call that ended without its application (hung up while it rang, or its actor died) ends
         // its machine too.

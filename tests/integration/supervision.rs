@@ -421,3 +421,34 @@ async fn an_instance_that_panics_ends_its_call_tells_its_application_and_is_ende
     assert_eq!(platform.records().await.len(), 2);
     platform.finish().await;
 }
+
+#[actix::test]
+async fn a_call_that_panics_after_all_above_it_did_has_one_record_still() {
+    let mut phone = Phone::start().await;
+    let platform = platform(&phone).await;
+    let (mut a, mut b) = talk(&mut phone, &platform, CUSTOMER_NUMBER).await;
+    let call = only_call(&platform).await;
+    let root = &platform.app().root;
+    let account = platform.seeded.accounts[&Owner::Customer];
+    let number = Child::Number(platform.seeded.numbers[CUSTOMER_NUMBER]);
+    for provoke in [
+        ProvokePanic::Child(account, number),
+        ProvokePanic::Account(account),
+        ProvokePanic::Platform,
+    ] {
+        root.do_send(provoke);
+    }
+    hear_each_other(&a, &b).await;
+    let address = root.send(AddressOf(call)).await.unwrap().expect("lives");
+    address.do_send(supervise::ProvokePanic);
+    a.is_over().await;
+    b.is_over().await;
+    let record = platform.record().await;
+    assert_eq!(record.cause, Some(Cause::TemporaryFailure));
+    assert_eq!(
+        record.legs.len(),
+        2,
+        "what is known of its legs is on record"
+    );
+    platform.finish().await;
+}
