@@ -5,11 +5,14 @@ use strowger::store::numbers::NumberStatus;
 use strowger::supervise;
 use strowger_domain::account::Limits;
 
-use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Owner, Phone, SECOND_NUMBER, plan};
+use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Owner, Phone, SECOND_NUMBER, audio, plan};
 
+/// Answers, and waits until the caller hangs up.
 fn hello() -> Value {
+    let waits = json!({ "prompt": [audio(500)], "timeout_s": 60 });
     plan("hello", Some("hello"))
-        .play("hello", 500, None)
+        .node("hello", "ivr_menu", waits, json!({ "1": "bye" }))
+        .hang_up("bye", "normal_clearing")
         .build()
 }
 
@@ -38,12 +41,14 @@ async fn the_calls_of_a_sub_account_count_for_those_above() {
         .call(CUSTOMER_NUMBER, platform.sip, Caller::default())
         .await;
     assert_eq!(b.is_refused().await, 503);
+    a.hang_up();
     a.is_over().await;
     platform.has_calls(0).await;
     let mut c = phone
         .call(CUSTOMER_NUMBER, platform.sip, Caller::default())
         .await;
     c.is_answered().await;
+    c.hang_up();
     c.is_over().await;
     platform.finish().await;
 }
@@ -80,6 +85,7 @@ async fn a_call_whose_actor_died_gives_its_channel_back() {
     platform.has_calls(0).await;
     let mut b = platform.called_by(&phone).await;
     b.is_answered().await;
+    b.hang_up();
     b.is_over().await;
     platform.finish().await;
 }

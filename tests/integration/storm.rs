@@ -5,11 +5,16 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
+use strowger::accounts::platform::{Child, ProvokePanic};
+use strowger::accounts::root::AddressOf;
+use strowger::conferences::messages::RoomName;
+use strowger::queues::messages::QueueName;
+use strowger::supervise;
 use strowger_media::Direction;
 use strowger_media::codec::Codec;
 use tokio::task::JoinHandle;
 
-use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Line, Phone, audio, plan};
+use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Line, Owner, Phone, Platform, audio, plan};
 
 const OFFICE: &str = "+442079460101";
 const CALLS: u64 = 60;
@@ -97,6 +102,45 @@ async fn behave(mut line: Line, seed: u64) {
 
 #[actix::test]
 async fn nothing_is_left_whatever_callers_and_called_do() {
+    storm(false).await;
+}
+
+#[actix::test]
+async fn nothing_is_left_whatever_fails_beside_it() {
+    storm(true).await;
+}
+
+/// A panic in one of the actors, in turn; none of them so often that its parent gives up.
+async fn fail(platform: &Platform, turn: u64) {
+    let app = platform.app();
+    let account = platform.seeded.accounts[&Owner::Customer];
+    let child = |child| app.root.do_send(ProvokePanic::Child(account, child));
+    match turn {
+        0 | 9 => app.root.do_send(ProvokePanic::Platform),
+        1 | 7 => app.root.do_send(ProvokePanic::Account(account)),
+        2 | 8 => child(Child::Number(platform.seeded.numbers[CUSTOMER_NUMBER])),
+        3 => child(Child::Queue(QueueName("q".into()))),
+        4 => child(Child::Conference(RoomName("r".into()))),
+        5 | 10 => app.scheduler.do_send(supervise::ProvokePanic),
+        6 => app.media.provoke_panic(),
+        11 => app.signalling.endpoint().do_send(supervise::ProvokePanic),
+        _ => {}
+    }
+    let live = platform
+        .api
+        .get("/v1/accounts/me/calls?state=live")
+        .await
+        .is(200);
+    let calls = live["items"].as_array().unwrap();
+    if let Some(call) = calls.last() {
+        let call = AddressOf(call["id"].as_str().unwrap().parse().unwrap());
+        if let Some(address) = app.root.send(call).await.unwrap() {
+            address.do_send(supervise::ProvokePanic);
+        }
+    }
+}
+
+async fn storm(with_failures: bool) {
     // Another storm: STROWGER_STORM_SEED.
     let seed: u64 = std::env::var("STROWGER_STORM_SEED").map_or(1896, |seed| seed.parse().unwrap());
     let phone = Phone::start().await;
@@ -121,6 +165,9 @@ async fn nothing_is_left_whatever_callers_and_called_do() {
             scheduled.push(platform.schedule(&format!("+44770090{n:04}")).await);
         }
         pause(&mut rng, 40).await;
+        if with_failures && n % 5 == 4 {
+            fail(&platform, n / 5).await;
+        }
         if n % 10 == 0 {
             let live = platform
                 .api
@@ -169,11 +216,17 @@ async fn nothing_is_left_whatever_callers_and_called_do() {
         platform.api.until(path, "it is final", is_final).await;
     }
     let records = platform.records().await;
-    assert_eq!(
-        records.len() as u64,
-        CALLS + CALLS.div_ceil(3),
-        "one record for each call"
-    );
+    let all = CALLS + CALLS.div_ceil(3);
+    if with_failures {
+        // Whoever came while nobody was there to take the call was refused.
+        assert!(
+            records.len() as u64 > all / 2 && records.len() as u64 <= all,
+            "{}",
+            records.len()
+        );
+    } else {
+        assert_eq!(records.len() as u64, all, "one record for each call");
+    }
     platform.finish().await;
     taking.abort();
 }

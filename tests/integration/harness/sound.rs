@@ -9,12 +9,13 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use strowger_media::session::{Command, Connection, Event, Leg, Settings};
 use strowger_media::tone::Tone;
-use strowger_media::{BEAT, goertzel, player};
+use strowger_media::{BEAT, FRAME, goertzel, player};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::facts::eventually;
+use super::seed::TONES;
 
 /// What is looked at when a tone is waited for: 300 ms.
 const WINDOW: usize = 2400;
@@ -24,6 +25,8 @@ pub(crate) struct Sound {
     pub(crate) address: SocketAddr,
     commands: mpsc::UnboundedSender<Command>,
     heard: Arc<Mutex<Vec<i16>>>,
+    /// Up to where announcements were looked for.
+    looked: Mutex<usize>,
     socket: Arc<UdpSocket>,
     remote: Arc<Mutex<Option<SocketAddr>>>,
     task: JoinHandle<()>,
@@ -49,6 +52,7 @@ impl Sound {
             address,
             commands,
             heard,
+            looked: Mutex::default(),
             socket,
             remote,
             task,
@@ -79,6 +83,7 @@ impl Sound {
     /// Forgets what was heard so far.
     pub(crate) fn forget(&self) {
         self.heard.lock().unwrap().clear();
+        *self.looked.lock().unwrap() = 0;
     }
 
     /// All that was heard.
@@ -86,9 +91,26 @@ impl Sound {
         self.heard.lock().unwrap().clone()
     }
 
-    /// Waits until it hears a tone, from now on.
+    /// Waits until it hears a tone: one of the pool's, which passes, since the last one that was
+    /// waited for; any other one from now on.
     pub(crate) async fn hears(&self, hertz: u16) {
-        self.hears_all(&[hertz]).await;
+        if !TONES.contains(&hertz) {
+            return self.hears_all(&[hertz]).await;
+        }
+        let what = format!("the phone hears the {hertz} Hz of the pool");
+        let looked = &self.looked;
+        eventually(&what, || async move {
+            let heard = self.heard.lock().unwrap();
+            let mut looked = looked.lock().unwrap();
+            while let Some(window) = heard.get(*looked..*looked + WINDOW) {
+                *looked += FRAME;
+                if goertzel::hears(window, hertz) {
+                    return Some(());
+                }
+            }
+            None
+        })
+        .await;
     }
 
     /// Waits until it hears all of these tones at the same time, from now on.
