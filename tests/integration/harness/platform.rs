@@ -28,9 +28,11 @@ use super::panics;
 use super::phone::{Caller, Phone};
 use super::seed::{CUSTOMER_NUMBER, Hosted, Owner, PASSWORD, Seed, Seeded, email, trunk_to};
 
-/// RTP ports of one platform.
+/// RTP ports of one platform, and how many platforms have their own; below those that the system
+/// hands out.
 const PORTS: u16 = 400;
-static NEXT_PORTS: AtomicU16 = AtomicU16::new(20_000);
+const RANGES: u16 = 30;
+static NEXT_RANGE: AtomicU16 = AtomicU16::new(0);
 
 /// A platform to be.
 pub(crate) struct Builder {
@@ -61,7 +63,7 @@ impl Builder {
 
     /// A platform without numbers and trunk.
     pub(crate) fn empty() -> Self {
-        let first = NEXT_PORTS.fetch_add(PORTS, Ordering::Relaxed);
+        let first = 20_000 + NEXT_RANGE.fetch_add(1, Ordering::Relaxed) % RANGES * PORTS;
         let seed = Seed {
             permissions: BTreeMap::new(),
             limits: BTreeMap::new(),
