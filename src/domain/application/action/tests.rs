@@ -256,3 +256,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_example_of_the_reference_is_a_reply() {
+    let reference = include_str!("../README.md");
+    let examples: Vec<_> = reference
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect();
+    assert!(examples.len() >= 5);
+    for example in examples {
+        assert!(
+            read_reply(example.as_bytes(), &base()).is_ok(),
+            "{example}: {:?}",
+            read_reply(example.as_bytes(), &base())
+        );
+    }
+}

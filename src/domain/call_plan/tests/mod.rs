@@ -204,3 +204,15 @@ fn stop_recording(recording: u16) -> Effect {
 fn end(cause: Cause) -> Effect {
     Effect::End { cause }
 }
+
+#[test]
+fn the_example_of_the_reference_has_no_problem() {
+    let example = include_str!("../README.md")
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let plan: crate::call_plan::Plan = serde_json::from_str(example).unwrap();
+    let context = crate::call_plan::Context::permissive();
+    assert_eq!(crate::call_plan::validate(&plan, &context), []);
+}
