@@ -238,8 +238,7 @@ impl App {
 
 /// Connects to the database and brings it up to date.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("the data folder {}", config.data.display()))?;
+    data_folder(&config.data)?;
     let store = Store::connect(&config.database)
         .await
         .context("the database can't be reached")?;
@@ -336,7 +335,7 @@ fn policy(config: &Config) -> Policy {
 
 /// Takes the data folder for this process.
 pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
-    std::fs::create_dir_all(data).with_context(|| format!("the data folder {}", data.display()))?;
+    data_folder(data)?;
     let path = data.join("lock");
     let file = File::create(&path).with_context(|| format!("{}", path.display()))?;
     match file.try_lock() {
@@ -346,4 +345,15 @@ pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
             data.display()
         ),
     }
+}
+
+/// The data folder; made for its owner only, since keys and recordings lie in it.
+fn data_folder(data: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut folder = std::fs::DirBuilder::new();
+    folder
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("the data folder {}", data.display()))
 }

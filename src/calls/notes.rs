@@ -70,6 +70,10 @@ impl Call {
         if number == LegNumber::A {
             self.emit("call.answered", None, serde_json::json!({}));
         }
+        // Should the process be killed, the call is on record as far as it had come.
+        if let Some(timeline) = &self.timeline {
+            let _ = self.tools.writer.call(timeline.snapshot().clone());
+        }
     }
 
     /// A leg is gone, or could not even be tried.

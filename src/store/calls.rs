@@ -133,17 +133,16 @@ impl Store {
             .order_by_asc(Column::Id)
             .all(&transaction)
             .await?;
-        let records: Vec<CallRecord> = complete(&transaction, cut)
-            .await?
-            .into_iter()
-            .map(|record| record.cut(now))
-            .collect();
-        writer::write_calls(&transaction, &records).await?;
-        let mut endings = Vec::with_capacity(records.len());
-        for record in &records {
-            let sequence = events::next_sequence(&transaction, record.id).await?;
-            endings.push(events::call_ended(event_id(), record, sequence, now));
+        let mut records = Vec::with_capacity(cut.len());
+        let mut endings = Vec::with_capacity(cut.len());
+        for record in complete(&transaction, cut).await? {
+            let (sequence, time) = events::last_of(&transaction, record.id).await?;
+            // Nobody knows when it was cut, but then it still lived.
+            let record = record.cut(time.unwrap_or(now));
+            endings.push(events::call_ended(event_id(), &record, sequence + 1, now));
+            records.push(record);
         }
+        writer::write_calls(&transaction, &records).await?;
         writer::write_events(&transaction, &endings).await?;
         transaction.commit().await?;
         Ok(records)

@@ -85,19 +85,23 @@ pub(super) fn call_ended(
     }
 }
 
-/// The number of the next event of a call.
-pub(super) async fn next_sequence(
+/// The last event of a call: its number, 0 when there is none, and its time.
+pub(super) async fn last_of(
     db: &impl ConnectionTrait,
     call: CallId,
-) -> Result<u64, StoreError> {
-    let last: Option<Option<i64>> = Entity::find()
+) -> Result<(u64, Option<DateTime<Utc>>), StoreError> {
+    let last: Option<(i64, DateTime<Utc>)> = Entity::find()
         .select_only()
-        .column_as(Column::Sequence.max(), "last")
+        .column(Column::Sequence)
+        .column(Column::Time)
         .filter(Column::CallId.eq(call.uuid()))
+        .order_by_desc(Column::Sequence)
         .into_tuple()
         .one(db)
         .await?;
-    Ok(unsigned::<u64>(last.flatten().unwrap_or(0)) + 1)
+    Ok(last.map_or((0, None), |(sequence, time)| {
+        (unsigned(sequence), Some(time))
+    }))
 }
 
 impl Store {
