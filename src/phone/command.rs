@@ -48,7 +48,7 @@ async fn place(call: Call) -> anyhow::Result<()> {
         report.call == Some(number) && matches!(report.event, Happening::Ended { .. })
     })
     .await?;
-    phone.stop();
+    finish(phone).await;
     match ended.map(|report| report.event) {
         Some(Happening::Ended {
             answered: true,
@@ -98,8 +98,15 @@ async fn wait(wait: Wait) -> anyhow::Result<()> {
         wait.calls.is_some_and(|calls| ended >= calls)
     })
     .await?;
-    phone.stop();
+    finish(phone).await;
     Ok(())
+}
+
+/// Ends what still runs, and the phone when the far ends have heard of it.
+async fn finish(phone: Phone) {
+    phone.hang_up();
+    phone.settle().await;
+    phone.stop();
 }
 
 fn is_normal(cause: Cause) -> bool {

@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use strowger_media::wav;
@@ -31,7 +32,7 @@ pub use report::{Happening, Report};
 use crate::calls::legs::place_of;
 use crate::net::media_engine::MediaHandle;
 use crate::net::rtp_socket::Ports;
-use crate::net::sip_endpoint::SipHandle;
+use crate::net::sip_endpoint::{Observe, SipHandle};
 use crate::net::sip_keeper::{Finish, SipKeeper};
 use crate::net::sip_socket::SipSockets;
 use crate::net::{clock, names};
@@ -40,6 +41,11 @@ use desk::{Count, Desk, Place};
 
 /// The ports that a phone takes for RTP when none are named: below those of the platform.
 pub const RTP_PORTS: RangeInclusive<u16> = 10_000..=16_383;
+
+/// How long a phone that stops waits for the far ends.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How often it looks.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Where a phone is.
 #[derive(Clone, Debug)]
@@ -200,6 +206,30 @@ impl Phone {
     /// How many calls there are.
     pub async fn calls(&self) -> usize {
         self.desk.send(Count).await.unwrap_or(0)
+    }
+
+    /// Waits, at most for two seconds, until every call is over and the far ends know it: the BYE or
+    /// CANCEL is answered, the refusal acknowledged. Before [`Self::stop`].
+    pub async fn settle(&self) {
+        let settled = async {
+            while !self.is_settled().await {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        if tokio::time::timeout(SETTLING, settled).await.is_err() {
+            tracing::warn!("a far end has not acknowledged that its call is over");
+        }
+    }
+
+    async fn is_settled(&self) -> bool {
+        // A call that is gone has told the endpoint before.
+        if self.calls().await > 0 {
+            return false;
+        }
+        match self.sip.endpoint().send(Observe).await {
+            Ok(live) => live.invites == 0 && live.unsettled == 0,
+            Err(_closed) => true,
+        }
     }
 
     /// How many RTP port pairs are open.

@@ -243,6 +243,40 @@ async fn a_refused_call_and_one_that_nobody_answers_end_with_their_status() {
 }
 
 #[actix::test]
+async fn a_phone_that_stops_has_refused_and_hung_up_so_that_the_far_end_knows_it() {
+    for (answer, status) in [(Answer::Refuse(486), Some(486)), (Answer::default(), None)] {
+        let manners = move |_: &str| Behaviour {
+            answer,
+            ..Behaviour::default()
+        };
+        let (b, mut to_b) = Phone::start(PhoneConfig::default(), manners)
+            .await
+            .expect("starts");
+        let (a, mut to_a) = Phone::start(PhoneConfig::default(), |_| Behaviour::default())
+            .await
+            .expect("starts");
+        a.call(calls(&b, Behaviour::default()))
+            .await
+            .expect("is called");
+        let (mut at_a, mut at_b) = (Vec::new(), Vec::new());
+        until(&mut to_b, &mut at_b, |event| {
+            has_ended(event) || matches!(event, Happening::Answered { .. })
+        })
+        .await;
+        b.hang_up();
+        b.settle().await;
+        b.stop();
+        until(&mut to_a, &mut at_a, has_ended).await;
+        let ended = at_a.last();
+        assert!(
+            matches!(ended, Some(Happening::Ended { status: s, by_us: false, .. }) if *s == status),
+            "{at_a:#?}"
+        );
+        a.stop();
+    }
+}
+
+#[actix::test]
 async fn what_is_no_sip_uri_is_not_called() {
     let (a, _reports) = Phone::start(PhoneConfig::default(), |_| Behaviour::default())
         .await

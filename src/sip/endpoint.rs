@@ -82,6 +82,7 @@ impl Endpoint {
             lingering: self.usages.len() - self.live,
             client_transactions: self.tx.client_count(),
             server_transactions: self.tx.server_count(),
+            unsettled: self.tx.unsettled_count(),
             flows: self.tx.flow_count(),
             nonces: self.nonces.as_ref().map_or(0, Nonces::remembered),
             timers: self.tx.schedule.len(),

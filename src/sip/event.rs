@@ -197,6 +197,9 @@ pub struct Counts {
     pub client_transactions: usize,
     /// Server transactions.
     pub server_transactions: usize,
+    /// Transactions that still have something to say: a request of ours that has no final
+    /// response, a refusal of ours that has no ACK. The others only swallow copies.
+    pub unsettled: usize,
     /// Flows by which a transaction or a connection's usage lives.
     pub flows: usize,
     /// Nonces of our challenges that were used.

@@ -35,6 +35,16 @@ pub(crate) struct ServerEntry {
     usage: Option<InviteId>,
 }
 
+impl ServerEntry {
+    /// Its refusal has not been acknowledged.
+    pub(super) fn is_unsettled(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_unsettled(),
+            Machine::Other(_) => false,
+        }
+    }
+}
+
 /// What a request is to the transaction layer.
 #[derive(Debug)]
 pub(crate) enum Arrival {

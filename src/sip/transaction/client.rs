@@ -56,6 +56,11 @@ impl Client {
         )
     }
 
+    /// No final response has come.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting {

@@ -79,6 +79,11 @@ impl ClientInvite {
         matches!(self.state, State::Proceeding { .. })
     }
 
+    /// No final response has come.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        matches!(self.state, State::Calling { .. } | State::Proceeding { .. })
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Calling {

@@ -165,6 +165,13 @@ impl Transactions {
         self.servers.len()
     }
 
+    /// Those that wait for the peer, and say again what they said until it is heard.
+    pub(crate) fn unsettled_count(&self) -> usize {
+        let clients = self.clients.values().filter(|entry| entry.is_unsettled());
+        let servers = self.servers.values().filter(|entry| entry.is_unsettled());
+        clients.count() + servers.count()
+    }
+
     /// Whether there is no room for another transaction. What belongs to a call that lives has
     /// twice the room: it is served when new calls no longer are.
     pub(crate) fn is_full(&self, is_in_dialog: bool) -> bool {

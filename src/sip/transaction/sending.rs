@@ -28,6 +28,16 @@ pub(crate) struct ClientEntry {
     acks: Vec<(String, Flow, Bytes)>,
 }
 
+impl ClientEntry {
+    /// No final response has come.
+    pub(super) fn is_unsettled(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_unsettled(),
+            Machine::Other(machine) => machine.is_unsettled(),
+        }
+    }
+}
+
 /// How far the CANCEL of an INVITE is.
 #[derive(Debug)]
 enum Cancel {

@@ -46,6 +46,11 @@ impl ServerInvite {
         }
     }
 
+    /// The refusal has not been acknowledged.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        matches!(self.state, State::Completed { .. })
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Completed {
