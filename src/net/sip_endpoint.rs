@@ -5,6 +5,8 @@
 //! lost endpoint ends its legs.
 
 use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +30,8 @@ use crate::telemetry;
 
 /// Connections at once; more are closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
+/// How long a socket that fails is left alone.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// An event of a usage, told to its owner.
 #[derive(Message, Debug)]
@@ -156,12 +160,12 @@ pub struct SipHandle {
     current: watch::Receiver<Addr<SipEndpoint>>,
     next: Arc<AtomicU64>,
     /// Where we listen.
-    pub local: std::net::SocketAddr,
+    pub local: SocketAddr,
 }
 
 impl SipHandle {
     /// A handle; the sender of `current` follows the endpoint's lives.
-    pub fn new(current: watch::Receiver<Addr<SipEndpoint>>, local: std::net::SocketAddr) -> Self {
+    pub fn new(current: watch::Receiver<Addr<SipEndpoint>>, local: SocketAddr) -> Self {
         Self {
             current,
             next: Arc::new(AtomicU64::new(0)),
@@ -175,7 +179,7 @@ impl SipHandle {
     }
 
     /// The flow to a peer.
-    pub fn flow(&self, transport: Transport, remote: std::net::SocketAddr) -> Flow {
+    pub fn flow(&self, transport: Transport, remote: SocketAddr) -> Flow {
         Flow {
             transport,
             local: self.local,
@@ -430,67 +434,70 @@ impl Actor for SipEndpoint {
         ctx.add_stream(stream::unfold(
             (sockets, Vec::new()),
             |(sockets, mut buffer)| async {
-                let batch = sockets.receive(&mut buffer).await;
+                let receive = async || sockets.receive(&mut buffer).await;
+                let batch = next("SIP datagrams can't be read", receive).await?;
                 Some((batch, (sockets, buffer)))
             },
         ));
         let listener = Arc::clone(&self.sockets.tcp);
         ctx.add_stream(stream::unfold(listener, |listener| async {
-            let accepted = listener.accept().await;
-            if accepted.is_err() {
-                // Out of file descriptors: the next try would fail at once too.
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
+            let accept = async || listener.accept().await;
+            let accepted = next("a connection could not be accepted", accept).await?;
             Some((accepted, listener))
         }));
     }
 }
 
-impl StreamHandler<std::io::Result<Vec<(Flow, Bytes)>>> for SipEndpoint {
-    fn handle(&mut self, batch: std::io::Result<Vec<(Flow, Bytes)>>, ctx: &mut Self::Context) {
-        match batch {
-            Err(error) => tracing::warn!(%error, "SIP socket"),
-            Ok(batch) => {
-                metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "UDP")
-                    .increment(batch.len() as u64);
-                for (flow, bytes) in batch {
-                    self.input(
-                        Input::Message {
-                            flow,
-                            bytes: &bytes,
-                        },
-                        ctx,
-                    );
+/// What a socket gives next. An error is told once and tried again after a pause: out of file
+/// descriptors, the next try would fail at once too. `None` when the runtime of the socket ends.
+async fn next<T>(failure: &str, mut attempt: impl AsyncFnMut() -> io::Result<T>) -> Option<T> {
+    let mut is_told = false;
+    loop {
+        match attempt().await {
+            Ok(given) => return Some(given),
+            Err(error) if tokio::runtime::is_rt_shutdown_err(&error) => return None,
+            Err(error) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(%error, "{failure}");
                 }
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-impl StreamHandler<std::io::Result<(TcpStream, std::net::SocketAddr)>> for SipEndpoint {
-    fn handle(
-        &mut self,
-        accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>,
-        ctx: &mut Self::Context,
-    ) {
-        match accepted {
-            Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
-            Ok(_) if self.connections.len() >= MAX_CONNECTIONS => {
-                tracing::warn!("a connection was refused: there are too many");
-            }
-            Ok((stream, remote)) => {
-                let flow = Flow {
-                    transport: Transport::Tcp,
-                    local: self.sockets.local,
-                    remote,
-                };
-                self.connected += 1;
-                let (number, address) = (self.connected, ctx.address());
-                let tell = move |news| address.do_send(Connected { number, news });
-                let connection = Connection::accepted(stream, flow, tell);
-                self.connections.insert(flow, (number, connection));
-            }
+impl StreamHandler<Vec<(Flow, Bytes)>> for SipEndpoint {
+    fn handle(&mut self, batch: Vec<(Flow, Bytes)>, ctx: &mut Self::Context) {
+        metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "UDP")
+            .increment(batch.len() as u64);
+        for (flow, bytes) in batch {
+            self.input(
+                Input::Message {
+                    flow,
+                    bytes: &bytes,
+                },
+                ctx,
+            );
         }
+    }
+}
+
+impl StreamHandler<(TcpStream, SocketAddr)> for SipEndpoint {
+    fn handle(&mut self, (stream, remote): (TcpStream, SocketAddr), ctx: &mut Self::Context) {
+        if self.connections.len() >= MAX_CONNECTIONS {
+            tracing::warn!("a connection was refused: there are too many");
+            return;
+        }
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local: self.sockets.local,
+            remote,
+        };
+        self.connected += 1;
+        let (number, address) = (self.connected, ctx.address());
+        let tell = move |news| address.do_send(Connected { number, news });
+        let connection = Connection::accepted(stream, flow, tell);
+        self.connections.insert(flow, (number, connection));
     }
 }
 
@@ -585,5 +592,34 @@ impl Handler<ProvokePanic> for SipEndpoint {
     #[expect(clippy::panic, reason = "that is what the message asks for")]
     fn handle(&mut self, _: ProvokePanic, _: &mut Self::Context) {
         panic!("provoked");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_whose_runtime_is_gone_gives_nothing_more_and_one_that_fails_is_tried_again() {
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all().build().expect("a runtime")
+        };
+        let first = runtime();
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sockets = first.block_on(SipSockets::bind(local)).expect("bound");
+        drop(first);
+        runtime().block_on(async {
+            let mut buffer = Vec::new();
+            let batch = next("not read", async || sockets.receive(&mut buffer).await).await;
+            assert!(batch.is_none(), "{batch:?}");
+            let mut outcomes = vec![
+                Ok(7),
+                Err(io::Error::other("2")),
+                Err(io::Error::other("1")),
+            ];
+            let given = next("not read", async || outcomes.pop().expect("one more")).await;
+            assert_eq!(given, Some(7));
+        });
     }
 }
