@@ -1,6 +1,5 @@
 //! Builds the house: store, net, accounts, API, scheduler; and takes it down in reverse.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,7 +10,6 @@ use actix::prelude::*;
 use anyhow::{Context as _, bail};
 use strowger_domain::call::Origin;
 use strowger_domain::cdr::{Opening, Timeline};
-use strowger_domain::e164::NumberClass;
 use strowger_domain::ids::{AccountId, CallId, EventId};
 use strowger_domain::schedule::ScheduledCall;
 use tokio::sync::{oneshot, watch};
@@ -79,7 +77,7 @@ impl App {
         let writer = Writer::start(store.clone(), WriterSettings::default());
         recover(&store, &writer).await?;
 
-        let classes = classes(config)?;
+        let classes = config.scheduled_classes.clone();
         let policy = policy(config);
         let http = HttpClient::new(policy).context("the HTTP client")?;
         let files = MediaFiles::new(&config.data);
@@ -309,15 +307,6 @@ fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
 /// Threads for calls: one for each core that is not busy with signalling and media.
 fn call_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
-}
-
-fn classes(config: &Config) -> anyhow::Result<BTreeSet<NumberClass>> {
-    let mut classes = BTreeSet::new();
-    for name in &config.scheduled_classes {
-        let class = serde_json::from_value(serde_json::Value::String(name.clone()));
-        classes.insert(class.with_context(|| format!("scheduled_classes: `{name}`"))?);
-    }
-    Ok(classes)
 }
 
 /// Where pages, webhooks and remote audio may be fetched from.

@@ -1,19 +1,22 @@
 //! What the operator decides: flags and environment, then one TOML file, then defaults; checked
 //! once, with every fault named.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use serde::Deserialize;
-use strowger_domain::e164::Country;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use strowger_domain::e164::{Country, NumberClass};
 
 /// The settings of `strowger serve` as they are written: each may come from a flag, the
-/// environment or the file.
-#[derive(Args, Deserialize, Debug, Default, Clone)]
-#[serde(deny_unknown_fields, default)]
+/// environment or the file. All of them are text until [`Config::check`] reads them, so that what
+/// can't be read is named together with the rest.
+#[derive(Args, Debug, Default, Clone)]
 pub struct Settings {
     /// Folder for the database, audio and recordings [default: ./strowger-data]
     #[arg(long, value_name = "DIR", env = "STROWGER_DATA")]
@@ -35,13 +38,23 @@ pub struct Settings {
     pub advertise: Option<String>,
     /// Let pages, webhooks and remote audio reach loopback and private addresses
     #[arg(long, env = "STROWGER_ALLOW_PRIVATE_FETCH", num_args = 0..=1, default_missing_value = "true")]
-    pub allow_private_fetch: Option<bool>,
+    pub allow_private_fetch: Option<String>,
     /// Most simultaneous calls of the whole platform [default: 10000]
-    #[arg(long, value_name = "CALLS", env = "STROWGER_CAPACITY")]
-    pub capacity: Option<u32>,
+    #[arg(
+        long,
+        value_name = "CALLS",
+        env = "STROWGER_CAPACITY",
+        allow_negative_numbers = true
+    )]
+    pub capacity: Option<String>,
     /// How long running calls may go on after SIGTERM, in seconds [default: 60]
-    #[arg(long, value_name = "SECONDS", env = "STROWGER_DRAIN_S")]
-    pub drain_s: Option<u64>,
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "STROWGER_DRAIN_S",
+        allow_negative_numbers = true
+    )]
+    pub drain_s: Option<String>,
     /// Country (ISO 3166) by whose rules national numbers are read [default: GB]
     #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY")]
     pub country: Option<String>,
@@ -55,7 +68,33 @@ pub struct Settings {
     /// What is logged, as `level` or `target=level,…` [default: warn,strowger=info]
     #[arg(long, value_name = "FILTER", env = "STROWGER_LOG")]
     pub log: Option<String>,
+    /// Where a setting was written, by its name: faults are told with it.
+    #[arg(skip)]
+    pub sources: BTreeMap<&'static str, String>,
 }
+
+/// One of the settings: its name in the file, and its place.
+type Field = (&'static str, fn(&mut Settings) -> &mut Option<String>);
+
+const FIELDS: [Field; 13] = [
+    ("data", |settings| &mut settings.data),
+    ("http", |settings| &mut settings.http),
+    ("sip", |settings| &mut settings.sip),
+    ("rtp", |settings| &mut settings.rtp),
+    ("database", |settings| &mut settings.database),
+    ("advertise", |settings| &mut settings.advertise),
+    ("allow_private_fetch", |settings| {
+        &mut settings.allow_private_fetch
+    }),
+    ("capacity", |settings| &mut settings.capacity),
+    ("drain_s", |settings| &mut settings.drain_s),
+    ("country", |settings| &mut settings.country),
+    ("scheduled_classes", |settings| {
+        &mut settings.scheduled_classes
+    }),
+    ("log_format", |settings| &mut settings.log_format),
+    ("log", |settings| &mut settings.log),
+];
 
 /// What is logged when nothing is said: of others' code only what is wrong.
 const LOG: &str = "warn,strowger=info";
@@ -92,8 +131,8 @@ pub struct Config {
     pub drain: Duration,
     /// The country of national numbers.
     pub country: &'static Country,
-    /// Classes that scheduled calls may use, as written.
-    pub scheduled_classes: Vec<String>,
+    /// Classes that scheduled calls may use.
+    pub scheduled_classes: BTreeSet<NumberClass>,
     /// Log format.
     pub log_format: LogFormat,
     /// Log filter.
@@ -106,64 +145,133 @@ pub struct Config {
 pub struct Faults(pub Vec<String>);
 
 impl Settings {
-    /// What is set here, completed by `other`.
-    fn or(self, other: Self) -> Self {
-        Self {
-            data: self.data.or(other.data),
-            http: self.http.or(other.http),
-            sip: self.sip.or(other.sip),
-            rtp: self.rtp.or(other.rtp),
-            database: self.database.or(other.database),
-            advertise: self.advertise.or(other.advertise),
-            allow_private_fetch: self.allow_private_fetch.or(other.allow_private_fetch),
-            capacity: self.capacity.or(other.capacity),
-            drain_s: self.drain_s.or(other.drain_s),
-            country: self.country.or(other.country),
-            scheduled_classes: self.scheduled_classes.or(other.scheduled_classes),
-            log_format: self.log_format.or(other.log_format),
-            log: self.log.or(other.log),
+    /// Remembers which of the settings were written as flag and which in the environment.
+    pub fn name_sources(&mut self, matches: &ArgMatches) {
+        for (name, _) in FIELDS {
+            if !matches.try_contains_id(name).unwrap_or(false) {
+                continue;
+            }
+            let source = match matches.value_source(name) {
+                Some(ValueSource::CommandLine) => format!("--{}", name.replace('_', "-")),
+                Some(ValueSource::EnvVariable) => format!("STROWGER_{}", name.to_uppercase()),
+                Some(_) | None => continue,
+            };
+            self.sources.insert(name, source);
         }
+    }
+
+    /// Completes what is set by what a file says.
+    fn complete(&mut self, path: &Path, faults: &mut Vec<String>) {
+        let shown = path.display();
+        let table = std::fs::read_to_string(path)
+            .map_err(|error| error.to_string())
+            .and_then(|text| {
+                let table = text.parse::<toml::Table>();
+                table.map_err(|error| error.to_string().trim().to_owned())
+            });
+        let table = match table {
+            Ok(table) => table,
+            Err(error) => return faults.push(format!("{shown}: {error}")),
+        };
+        for (key, value) in table {
+            let Some((name, place)) = FIELDS.iter().find(|(name, _)| *name == key) else {
+                faults.push(format!("{shown}: `{key}` is not a setting"));
+                continue;
+            };
+            match text_of(name, &value) {
+                Err(expected) => faults.push(format!(
+                    "{shown}: {key}: {expected} is expected, not `{value}`"
+                )),
+                Ok(text) => {
+                    let place = place(self);
+                    if place.is_none() {
+                        *place = Some(text);
+                        self.sources.insert(name, format!("{shown}: {name}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A value of the file as text, as it would be written in a flag; or what is expected.
+fn text_of(name: &str, value: &toml::Value) -> Result<String, &'static str> {
+    use toml::Value;
+    match (name, value) {
+        (_, Value::String(text)) => Ok(text.clone()),
+        ("capacity" | "drain_s", Value::Integer(number)) => Ok(number.to_string()),
+        ("capacity" | "drain_s", _) => Err("a whole number"),
+        ("allow_private_fetch", Value::Boolean(yes)) => Ok(yes.to_string()),
+        ("allow_private_fetch", _) => Err("true or false"),
+        ("scheduled_classes", Value::Array(classes)) => {
+            let names: Option<Vec<&str>> = classes.iter().map(Value::as_str).collect();
+            names.map(|names| names.join(",")).ok_or(CLASSES)
+        }
+        ("scheduled_classes", _) => Err(CLASSES),
+        _ => Err("a text"),
+    }
+}
+
+/// What `scheduled_classes` is in a file.
+const CLASSES: &str = "a list of texts";
+
+/// What is wrong so far, and where it was written.
+struct Checker {
+    sources: BTreeMap<&'static str, String>,
+    faults: Vec<String>,
+}
+
+impl Checker {
+    fn fault(&mut self, name: &str, what: impl std::fmt::Display) {
+        let source = self.sources.get(name).map_or(name, String::as_str);
+        self.faults.push(format!("{source}: {what}"));
+    }
+
+    /// The setting as `read` reads it; the default when it is absent or can't be read.
+    fn read<T>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        default: T,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(text) = text else { return default };
+        read(text.trim()).unwrap_or_else(|| {
+            self.fault(name, format_args!("`{text}` is not {expected}"));
+            default
+        })
     }
 }
 
 impl Config {
     /// Reads the file, if one is named, and checks everything.
-    pub fn load(settings: Settings, file: Option<&Path>) -> Result<Self, Faults> {
-        let from_file = match file {
-            None => Settings::default(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| Faults(vec![format!("{}: {error}", path.display())]))?;
-                toml::from_str(&text).map_err(|error| {
-                    Faults(vec![format!(
-                        "{}: {}",
-                        path.display(),
-                        error.to_string().trim()
-                    )])
-                })?
-            }
-        };
-        Self::check(settings.or(from_file))
+    pub fn load(mut settings: Settings, file: Option<&Path>) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        if let Some(path) = file {
+            settings.complete(path, &mut faults);
+        }
+        Self::checked(settings, faults)
     }
 
     /// Checks everything, and names all that is wrong.
     pub fn check(settings: Settings) -> Result<Self, Faults> {
-        let mut faults = Vec::new();
+        Self::checked(settings, Vec::new())
+    }
+
+    fn checked(settings: Settings, faults: Vec<String>) -> Result<Self, Faults> {
+        let sources = settings.sources;
+        let mut checker = Checker { sources, faults };
         let data = PathBuf::from(settings.data.unwrap_or_else(|| "./strowger-data".into()));
-        let http = address(
-            "http",
-            settings.http.as_deref().unwrap_or("127.0.0.1:8080"),
-            &mut faults,
-        );
-        let sip = address(
-            "sip",
-            settings.sip.as_deref().unwrap_or("127.0.0.1:5060"),
-            &mut faults,
-        );
-        let rtp = ports(
-            settings.rtp.as_deref().unwrap_or("16384-32767"),
-            &mut faults,
-        );
+        let mut address = |name: &str, text: Option<&str>, port| {
+            let default = SocketAddr::from(([127, 0, 0, 1], port));
+            let expected = format!("an address such as {default}");
+            checker.read(name, text, default, &expected, |text| text.parse().ok())
+        };
+        let http = address("http", settings.http.as_deref(), 8080);
+        let sip = address("sip", settings.sip.as_deref(), 5060);
+        let range = "a range such as 16384-32767 (1024 or above)";
+        let rtp = checker.read("rtp", settings.rtp.as_deref(), 16384..=32767, range, ports);
         let database = settings
             .database
             .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.join("strowger.db").display()));
@@ -171,55 +279,54 @@ impl Config {
             .iter()
             .any(|scheme| database.starts_with(scheme))
         {
-            faults.push(format!(
-                "database: `{database}` begins with neither sqlite: nor postgres:"
-            ));
+            let what = format!("`{database}` begins with neither sqlite: nor postgres:");
+            checker.fault("database", what);
         }
-        let advertise = match settings.advertise.as_deref() {
-            None => sip.ip(),
-            Some(text) => text.parse().unwrap_or_else(|_| {
-                faults.push(format!("advertise: `{text}` is not an IP address"));
-                sip.ip()
-            }),
-        };
+        let advertise = settings.advertise.as_deref();
+        let advertise = checker.read("advertise", advertise, sip.ip(), "an IP address", |text| {
+            text.parse().ok()
+        });
         if advertise.is_unspecified() {
-            faults.push(
-                "advertise: peers can't be told 0.0.0.0 or ::; name the address they reach".into(),
+            let what = "peers can't be told 0.0.0.0 or ::; name the address they reach";
+            checker.fault("advertise", what);
+        }
+        let allow = settings.allow_private_fetch.as_deref();
+        let (name, expected) = ("allow_private_fetch", "true or false");
+        let allow_private_fetch =
+            checker.read(name, allow, false, expected, |text| text.parse().ok());
+        let (text, expected) = (settings.capacity.as_deref(), "a number of calls from 1 on");
+        let capacity = checker.read("capacity", text, 10_000, expected, |text| {
+            text.parse().ok().filter(|calls| *calls > 0)
+        });
+        let (text, expected) = (settings.drain_s.as_deref(), "a number of seconds from 0 on");
+        let drain = checker.read("drain_s", text, 60, expected, |text| text.parse().ok());
+        let (text, expected) = (settings.country.as_deref(), "a country such as GB");
+        let country = checker.read("country", text, Country::GB, expected, |iso| {
+            Country::by_iso(&iso.to_ascii_uppercase())
+        });
+        let (text, expected) = (settings.log_format.as_deref(), "text or json");
+        let log_format =
+            checker.read(
+                "log_format",
+                text,
+                LogFormat::Text,
+                expected,
+                |text| match text {
+                    "text" => Some(LogFormat::Text),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                },
             );
-        }
-        let capacity = settings.capacity.unwrap_or(10_000);
-        if capacity == 0 {
-            faults.push("capacity: at least 1 call".into());
-        }
-        let country = match settings.country.as_deref() {
-            None => Country::GB,
-            Some(iso) => Country::by_iso(iso).unwrap_or_else(|| {
-                faults.push(format!("country: `{iso}` is not a country such as GB"));
-                Country::GB
-            }),
-        };
-        let log_format = match settings.log_format.as_deref().unwrap_or("text") {
-            "text" => LogFormat::Text,
-            "json" => LogFormat::Json,
-            other => {
-                faults.push(format!("log_format: `{other}` is neither text nor json"));
-                LogFormat::Text
-            }
-        };
         let log = settings.log.unwrap_or_else(|| LOG.into());
         if let Err(error) = log.parse::<tracing_subscriber::EnvFilter>() {
-            faults.push(format!("log: `{log}`: {error}"));
+            checker.fault("log", format_args!("`{log}`: {error}"));
         }
-        let scheduled_classes = settings
-            .scheduled_classes
-            .as_deref()
-            .unwrap_or("uk_geographic,uk_wide,uk_freephone")
-            .split(',')
-            .map(|class| class.trim().to_owned())
-            .filter(|class| !class.is_empty())
-            .collect();
-        if !faults.is_empty() {
-            return Err(Faults(faults));
+        let scheduled_classes = match settings.scheduled_classes {
+            None => NumberClass::SCHEDULABLE.into(),
+            Some(text) => classes(&text, &mut checker),
+        };
+        if !checker.faults.is_empty() {
+            return Err(Faults(checker.faults));
         }
         Ok(Self {
             data,
@@ -228,9 +335,9 @@ impl Config {
             rtp,
             database,
             advertise,
-            allow_private_fetch: settings.allow_private_fetch.unwrap_or(false),
+            allow_private_fetch,
             capacity,
-            drain: Duration::from_secs(settings.drain_s.unwrap_or(60)),
+            drain: Duration::from_secs(drain),
             country,
             scheduled_classes,
             log_format,
@@ -239,28 +346,26 @@ impl Config {
     }
 }
 
-fn address(name: &str, text: &str, faults: &mut Vec<String>) -> SocketAddr {
-    text.parse().unwrap_or_else(|_| {
-        faults.push(format!(
-            "{name}: `{text}` is not an address such as 127.0.0.1:5060"
-        ));
-        SocketAddr::from(([127, 0, 0, 1], 0))
-    })
+fn ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (first >= 1024 && last > first).then_some(first..=last)
 }
 
-fn ports(text: &str, faults: &mut Vec<String>) -> RangeInclusive<u16> {
-    let range = text
-        .split_once('-')
-        .and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
-    match range {
-        Some((first, last)) if first >= 1024 && last > first => first..=last,
-        _ => {
-            faults.push(format!(
-                "rtp: `{text}` is not a range such as 16384-32767 (1024 or above)"
-            ));
-            16384..=32767
+fn classes(text: &str, checker: &mut Checker) -> BTreeSet<NumberClass> {
+    let mut classes = BTreeSet::new();
+    let names = text.split(',').map(str::trim);
+    for name in names.filter(|name| !name.is_empty()) {
+        let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+            name.into_deserializer();
+        match NumberClass::deserialize(name) {
+            Ok(class) => {
+                classes.insert(class);
+            }
+            Err(error) => checker.fault("scheduled_classes", error),
         }
     }
+    classes
 }
 
 #[cfg(test)]
@@ -283,7 +388,7 @@ mod tests {
             sip: Some("0.0.0.0:5060".into()),
             rtp: Some("9-1".into()),
             database: Some("mysql://x".into()),
-            capacity: Some(0),
+            capacity: Some("0".into()),
             log_format: Some("xml".into()),
             ..Settings::default()
         })
@@ -321,5 +426,73 @@ mod tests {
             .expect_err("unknown")
             .0;
         assert!(faults[0].contains("htp"), "{faults:?}");
+    }
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn parsed(words: &[&str]) -> Settings {
+        use clap::{CommandFactory, FromArgMatches};
+        let words = std::iter::once(&"strowger").chain(words);
+        let matches = Program::command().get_matches_from(words);
+        let mut settings = Program::from_arg_matches(&matches).expect("fits").settings;
+        settings.name_sources(&matches);
+        settings
+    }
+
+    #[test]
+    fn values_of_a_wrong_type_are_named_by_flag_and_key_together_with_the_rest() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("strowger.toml");
+        let text = "htp = 1\nsip = 5060\ncapacity = \"many\"\nscheduled_classes = [\"uk_wide\", \"x\"]\n\
+                    data = [1]\nlog_format = \"xml\"\nrtp = \"20000-20100\"\n";
+        std::fs::write(&path, text).expect("written");
+        let flags = parsed(&[
+            "--drain-s",
+            "-1",
+            "--http",
+            "nowhere",
+            "--allow-private-fetch=perhaps",
+            "--country",
+            "gb",
+        ]);
+        let faults = Config::load(flags, Some(&path)).expect_err("faulty").0;
+        let file = path.display();
+        for beginning in [
+            "--drain-s: `-1` is not a number of seconds".to_owned(),
+            "--http: `nowhere`".to_owned(),
+            "--allow-private-fetch: `perhaps` is not true or false".to_owned(),
+            format!("{file}: `htp` is not a setting"),
+            format!("{file}: sip: a text is expected, not `5060`"),
+            format!("{file}: data: a text"),
+            format!("{file}: capacity: `many` is not a number"),
+            format!("{file}: log_format: `xml` is not text or json"),
+            format!("{file}: scheduled_classes: unknown variant `x`, expected one of"),
+        ] {
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(&beginning)),
+                "{beginning}: {faults:#?}"
+            );
+        }
+        assert_eq!(faults.len(), 9, "{faults:#?}");
+    }
+
+    #[test]
+    fn numbers_and_lists_of_the_file_and_a_country_in_small_letters_are_understood() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("strowger.toml");
+        let text = "capacity = 7\ndrain_s = 0\nallow_private_fetch = true\ncountry = \"gb\"\n\
+                    scheduled_classes = [\"uk_wide\", \"uk_mobile\"]\n";
+        std::fs::write(&path, text).expect("written");
+        let flags = parsed(&["--capacity", "8", "--allow-private-fetch"]);
+        let config = Config::load(flags, Some(&path)).expect("valid");
+        assert_eq!((config.capacity, config.drain), (8, Duration::ZERO));
+        assert!(config.allow_private_fetch);
+        assert_eq!(config.country.iso, "GB");
+        let expected = [NumberClass::UkWide, NumberClass::UkMobile];
+        assert_eq!(config.scheduled_classes, expected.into());
     }
 }

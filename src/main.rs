@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use strowger::commands;
 use strowger::config::{Config, Settings};
 use strowger::telemetry;
@@ -66,8 +66,9 @@ enum Operator {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let (settings, file) = match &arguments.command {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (mut settings, file) = match &arguments.command {
         Command::Serve {
             settings, config, ..
         }
@@ -77,6 +78,11 @@ fn main() -> ExitCode {
         }) => (settings.clone(), config.as_deref()),
         Command::Phone(_) => (Settings::default(), None),
     };
+    let mut innermost = &matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
+    }
+    settings.name_sources(innermost);
     let config = match Config::load(settings, file) {
         Ok(config) => config,
         Err(faults) => return fail(&faults),

@@ -148,7 +148,7 @@ async fn an_offer_without_a_common_codec_is_refused_with_488() {
 async fn a_platform_that_is_full_refuses_with_503_and_says_when_to_try_again() {
     let phone = Phone::start().await;
     let platform = Builder::new(greeting_and_office(), &phone)
-        .set(|s| s.capacity = Some(1))
+        .set(|s| s.capacity = Some("1".into()))
         .start()
         .await;
     let mut first = platform.called_by(&phone).await;
@@ -180,7 +180,7 @@ async fn a_platform_that_is_full_refuses_with_503_and_says_when_to_try_again() {
 async fn a_channel_comes_back_although_another_platform_began_in_the_same_process() {
     let phone = Phone::start().await;
     let platform = Builder::new(greeting_and_office(), &phone)
-        .set(|s| s.capacity = Some(1))
+        .set(|s| s.capacity = Some("1".into()))
         .start()
         .await;
     let mut first = platform.called_by(&phone).await;

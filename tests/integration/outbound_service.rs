@@ -224,7 +224,7 @@ async fn a_platform_that_ends_asks_for_the_final_page_of_the_calls_that_it_cuts(
     let mut phone = Phone::start().await;
     let plan = plan("hello", None).play("hello", 500, None).build();
     let platform = Builder::new(plan, &phone)
-        .set(|s| s.drain_s = Some(0))
+        .set(|s| s.drain_s = Some("0".into()))
         .start()
         .await;
     let pages = PageServer::start(|path, _| match path {

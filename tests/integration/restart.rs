@@ -202,7 +202,7 @@ async fn a_program_that_is_asked_to_end_lets_calls_end_and_takes_no_new_ones() {
 async fn a_call_that_outlasts_the_drain_time_is_ended_and_on_record() {
     let mut phone = Phone::start().await;
     let office = plan("office", None).deliver("office", "+442079460101", json!({}), json!({}));
-    let builder = Builder::new(office.build(), &phone).set(|s| s.drain_s = Some(1));
+    let builder = Builder::new(office.build(), &phone).set(|s| s.drain_s = Some("1".into()));
     let mut process = builder.spawn().await;
     let mut a = phone
         .call(CUSTOMER_NUMBER, process.sip, Caller::default())

@@ -75,8 +75,8 @@ impl Builder {
             http: Some("127.0.0.1:0".into()),
             sip: Some("127.0.0.1:0".into()),
             rtp: Some(format!("{first}-{}", first + PORTS - 1)),
-            allow_private_fetch: Some(true),
-            drain_s: Some(5),
+            allow_private_fetch: Some("true".into()),
+            drain_s: Some("5".into()),
             ..Settings::default()
         };
         Self {
