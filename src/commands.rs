@@ -17,6 +17,22 @@ use crate::store::users::NewUser;
 use crate::store::{AccountScope, Store, StoreError};
 use crate::telemetry::say;
 
+/// The name of the root account when none is given.
+const ROOT: &str = "Operator";
+
+/// Why a command failed, each reason once: some errors tell their source themselves.
+pub fn reasons(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for reason in error.chain().map(ToString::to_string) {
+        if !text.contains(&reason) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text.push_str(colon);
+            text.push_str(&reason);
+        }
+    }
+    text
+}
+
 /// Runs the platform until SIGTERM or SIGINT, with the demonstration where that is asked for.
 pub fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let system = actix::System::new();
@@ -44,6 +60,9 @@ pub fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
 async fn serve_plain(config: &Config) -> anyhow::Result<()> {
     let mut stop = Stop::listen().context("signals can't be heard")?;
     let app = App::start(config).await?;
+    if !app.store.has_users(&AccountScope::platform()).await? {
+        tracing::warn!("nobody can sign in yet: make the first user by `strowger operator create`");
+    }
     stop.asked().await;
     app.stop().await;
     Ok(())
@@ -80,7 +99,7 @@ pub fn create_operator(
     config: &Config,
     email: &str,
     password: Option<String>,
-    account: &str,
+    account: Option<&str>,
 ) -> anyhow::Result<()> {
     let email = email.trim();
     let placed = email
@@ -98,7 +117,7 @@ pub fn create_operator(
     }
     actix::System::new().block_on(async {
         let store = app::open_store(config).await?;
-        let root = root_account(&store, account).await?;
+        let root = root_account(&store, account.unwrap_or(ROOT)).await?;
         let user = NewUser {
             id: UserId::from_uuid(Uuid::now_v7()),
             account: root.id,
@@ -117,7 +136,14 @@ pub fn create_operator(
         say(&format!(
             "{email} may sign in as administrator of `{}` ({})",
             root.name, root.id
-        ))
+        ))?;
+        match account {
+            Some(name) if name.trim() != root.name => say(&format!(
+                "the root account was there already: its name stays `{}`, --account is ignored",
+                root.name
+            )),
+            Some(_) | None => Ok(()),
+        }
     })
 }
 
@@ -201,7 +227,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp folder");
         let config = config(folder.path());
         let create = |email: &str, password: &str| {
-            create_operator(&config, email, Some(password.into()), "Example Carrier")
+            create_operator(
+                &config,
+                email,
+                Some(password.into()),
+                Some("Example Carrier"),
+            )
         };
         create("a@example.net", "correct horse").expect("first");
         create("b@example.net", "battery staple").expect("second");
@@ -229,6 +260,17 @@ mod tests {
                 );
             }
         });
+    }
+
+    #[test]
+    fn a_reason_that_tells_its_source_is_told_once() {
+        let refused = std::io::Error::other("connection refused");
+        let told = anyhow::Error::new(refused).context("connection error: connection refused");
+        let error = told.context("the database can't be reached");
+        assert_eq!(
+            reasons(&error),
+            "the database can't be reached: connection error: connection refused"
+        );
     }
 
     #[test]

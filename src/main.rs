@@ -59,9 +59,9 @@ enum Operator {
         /// Password; asked for on standard input when absent
         #[arg(long, env = "STROWGER_PASSWORD")]
         password: Option<String>,
-        /// Name of the root account, when it is made
-        #[arg(long, default_value = "Operator")]
-        account: String,
+        /// Name of the root account, when it is made [default: Operator]
+        #[arg(long)]
+        account: Option<String>,
     },
 }
 
@@ -96,12 +96,12 @@ fn main() -> ExitCode {
             password,
             account,
             ..
-        }) => commands::create_operator(&config, &email, password, &account),
+        }) => commands::create_operator(&config, &email, password, account.as_deref()),
         Command::Phone(arguments) => strowger::phone::run(*arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("{error:#}")),
+        Err(error) => fail(&commands::reasons(&error)),
     }
 }
 

@@ -140,6 +140,12 @@ impl Store {
             .and_then(row)
     }
 
+    /// Whether there is any user in scope.
+    pub async fn has_users(&self, scope: &AccountScope) -> Result<bool, StoreError> {
+        let any = Entity::find().filter(scope.sees(Column::AccountId));
+        Ok(any.one(&self.db).await?.is_some())
+    }
+
     /// Users, newest first.
     pub async fn users(
         &self,
