@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -18,6 +19,11 @@ const MAX_TEXT: usize = 2_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Speech programs at once.
 const AT_ONCE: usize = 4;
+
+/// Speech that is kept, in bytes: about four hours. What was made first goes first.
+const MOST_KEPT: u64 = 256 << 20;
+/// The folder is looked through each time that so many texts were spoken anew.
+const PRUNED_EVERY: usize = 64;
 
 /// Why a text was not spoken.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +54,8 @@ pub struct Speech {
     program: Option<Program>,
     cache: PathBuf,
     turns: Arc<Semaphore>,
+    /// Texts that were spoken anew.
+    made: Arc<AtomicUsize>,
 }
 
 impl Speech {
@@ -61,6 +69,7 @@ impl Speech {
             program,
             cache,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            made: Arc::default(),
         }
     }
 
@@ -84,7 +93,9 @@ impl Speech {
             Ok(bytes) => bytes,
             Err(_) => self.make(program, text, voice, &kept).await?,
         };
-        wav::read(&bytes).map_err(|error| SpeechError::Failed(error.to_string()))
+        let read = tokio::task::spawn_blocking(move || wav::read(&bytes)).await;
+        read.map_err(|error| SpeechError::Failed(error.to_string()))?
+            .map_err(|error| SpeechError::Failed(error.to_string()))
     }
 
     async fn make(
@@ -101,13 +112,34 @@ impl Speech {
             .map_err(|_closed| SpeechError::NoProgram)?;
         tokio::fs::create_dir_all(&self.cache).await?;
         let unfinished = kept.with_extension(format!("{}.part", uuid::Uuid::now_v7().simple()));
+        let made = Self::run(program, text, voice, &unfinished).await;
+        if made.is_err() {
+            // There may be nothing to remove.
+            let _ = tokio::fs::remove_file(&unfinished).await;
+        }
+        let bytes = made?;
+        tokio::fs::rename(&unfinished, kept).await?;
+        if self.made.fetch_add(1, Ordering::Relaxed) % PRUNED_EVERY == 0 {
+            let cache = self.cache.clone();
+            tokio::task::spawn_blocking(move || prune(&cache, MOST_KEPT));
+        }
+        Ok(bytes)
+    }
+
+    /// Lets a program write what it says to a file, and reads that.
+    async fn run(
+        program: &Program,
+        text: &str,
+        voice: &str,
+        unfinished: &Path,
+    ) -> Result<Vec<u8>, SpeechError> {
         let mut command = match program {
             Program::Flite(path) => {
                 let mut command = Command::new(path);
                 // The voice is one of the names compiled in; anything else would be a file to load.
                 let known = ["kal", "awb", "kal16", "rms", "slt"];
                 command.args(["-voice", if known.contains(&voice) { voice } else { "slt" }]);
-                command.args(["-f", "/dev/stdin", "-o"]).arg(&unfinished);
+                command.args(["-f", "/dev/stdin", "-o"]).arg(unfinished);
                 command
             }
             Program::Espeak(path) => {
@@ -118,9 +150,7 @@ impl Speech {
                 } else {
                     "en-gb"
                 };
-                command
-                    .args(["-v", voice, "--stdin", "-w"])
-                    .arg(&unfinished);
+                command.args(["-v", voice, "--stdin", "-w"]).arg(unfinished);
                 command
             }
         };
@@ -139,9 +169,32 @@ impl Speech {
             let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(SpeechError::Failed(words));
         }
-        let bytes = tokio::fs::read(&unfinished).await?;
-        tokio::fs::rename(&unfinished, kept).await?;
-        Ok(bytes)
+        Ok(tokio::fs::read(unfinished).await?)
+    }
+}
+
+/// Removes the oldest files of a folder until it holds at most so many bytes.
+fn prune(folder: &Path, most: u64) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let about = entry.metadata().ok()?;
+            Some((about.modified().ok()?, about.len(), entry.path()))
+        })
+        .collect();
+    files.sort();
+    let mut total: u64 = files.iter().map(|(_, length, _)| length).sum();
+    for (_, length, path) in files {
+        if total <= most {
+            return;
+        }
+        match std::fs::remove_file(&path) {
+            Ok(()) => total -= length,
+            Err(error) => tracing::warn!(%error, "old speech can't be removed"),
+        }
     }
 }
 
@@ -166,6 +219,26 @@ fn find(program: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    #[test]
+    fn the_oldest_speech_goes_first_when_there_is_too_much() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        for (age, name) in [(30, "oldest"), (20, "older"), (10, "new")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, [0; 100]).expect("written");
+            let file = File::options().write(true).open(path).expect("opened");
+            let changed = SystemTime::now() - Duration::from_secs(age);
+            file.set_modified(changed).expect("set");
+        }
+        prune(folder.path(), 200);
+        assert!(!folder.path().join("oldest").exists());
+        assert!(folder.path().join("older").exists());
+        prune(folder.path(), 100);
+        assert!(!folder.path().join("older").exists());
+        assert!(folder.path().join("new").exists());
+    }
 
     #[actix::test]
     async fn a_text_is_spoken_once_and_kept() {
