@@ -8,7 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
-use actix::{Actor, Addr, Message, Recipient};
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Handler, Message, Recipient};
 use tokio::time::Instant;
 
 /// A parent gives up when more children than this had to be re-created within [`RESTART_WINDOW`].
@@ -33,6 +34,15 @@ pub struct Down<K: Send + 'static> {
     pub finished: bool,
 }
 
+/// A child has nothing left to do. Its parent forgets it, unless something is on its way to it.
+#[derive(Message, Debug, Clone, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Idle<K: Send + 'static> {
+    key: K,
+    life: u64,
+    heard: u64,
+}
+
 /// Held by a child; tells the parent when it is dropped.
 #[derive(Debug)]
 pub struct Obituary<K: Clone + Send + 'static> {
@@ -50,6 +60,15 @@ impl<K: Clone + Send + 'static> Obituary<K> {
             key,
             life: 0,
             finished: false,
+        }
+    }
+
+    /// That the child has nothing left to do, after it has heard so much by [`Children::tell`].
+    pub fn idle(&self, heard: u64) -> Idle<K> {
+        Idle {
+            key: self.key.clone(),
+            life: self.life,
+            heard,
         }
     }
 
@@ -71,11 +90,17 @@ impl<K: Clone + Send + 'static> Drop for Obituary<K> {
 
 type Factory<K, A> = Box<dyn FnMut(&K, Obituary<K>) -> Addr<A>>;
 
+struct Child<A: Actor> {
+    life: u64,
+    address: Addr<A>,
+    told: u64,
+}
+
 /// The children of a parent: permanent ones, re-created from a factory when they fail.
 pub struct Children<K: Clone + Eq + Hash + Send + 'static, A: Actor> {
     parent: Recipient<Down<K>>,
     factory: Factory<K, A>,
-    living: HashMap<K, (u64, Addr<A>)>,
+    living: HashMap<K, Child<A>>,
     lives: u64,
     restarts: VecDeque<Instant>,
 }
@@ -108,31 +133,49 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
 
     /// The child of that key; made when it is not there.
     pub fn get_or_start(&mut self, key: &K) -> Addr<A> {
-        if let Some((_, address)) = self.living.get(key) {
-            return address.clone();
+        if let Some(child) = self.living.get(key) {
+            return child.address.clone();
         }
         self.start(key)
     }
 
     /// The child of that key, if it lives.
     pub fn get(&self, key: &K) -> Option<&Addr<A>> {
-        self.living.get(key).map(|(_, address)| address)
+        self.living.get(key).map(|child| &child.address)
     }
 
     /// All living children.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &Addr<A>)> {
-        self.living.iter().map(|(key, (_, address))| (key, address))
+        self.living.iter().map(|(key, child)| (key, &child.address))
     }
 
-    /// Forgets a child; it is not re-created when it goes down.
-    pub fn remove(&mut self, key: &K) -> Option<Addr<A>> {
-        self.living.remove(key).map(|(_, address)| address)
+    /// Sends to the child of that key, which is made when it is not there, and counts it.
+    pub fn tell<M>(&mut self, key: &K, message: M)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        self.get_or_start(key).do_send(message);
+        if let Some(child) = self.living.get_mut(key) {
+            child.told += 1;
+        }
+    }
+
+    /// Forgets a child that is idle, and has heard all that it was told: with its last address gone
+    /// it ends.
+    pub fn forget(&mut self, idle: &Idle<K>) {
+        let child = self.living.get(&idle.key);
+        if child.is_some_and(|child| (child.life, child.told) == (idle.life, idle.heard)) {
+            self.living.remove(&idle.key);
+        }
     }
 
     /// A child went down: re-creates it unless it was done.
     pub fn bury(&mut self, down: &Down<K>) -> Fate {
         match self.living.get(&down.key) {
-            Some((life, _)) if *life == down.life => {}
+            Some(child) if child.life == down.life => {}
             _ => return Fate::Gone,
         }
         self.living.remove(&down.key);
@@ -164,8 +207,12 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
             finished: false,
         };
         let address = (self.factory)(key, obituary);
-        self.living
-            .insert(key.clone(), (self.lives, address.clone()));
+        let child = Child {
+            life: self.lives,
+            address: address.clone(),
+            told: 0,
+        };
+        self.living.insert(key.clone(), child);
         address
     }
 }
@@ -173,16 +220,16 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix::{Context, Handler};
+    use actix::Context;
 
-    struct Child(#[expect(dead_code, reason = "its drop is what counts")] Obituary<u8>);
-    impl Actor for Child {
+    struct Young(#[expect(dead_code, reason = "its drop is what counts")] Obituary<u8>);
+    impl Actor for Young {
         type Context = Context<Self>;
     }
     #[derive(Message)]
     #[rtype(result = "()")]
     struct Panic;
-    impl Handler<Panic> for Child {
+    impl Handler<Panic> for Young {
         type Result = ();
         fn handle(&mut self, _: Panic, _: &mut Context<Self>) {
             panic!("provoked");
@@ -191,7 +238,7 @@ mod tests {
     #[derive(Message)]
     #[rtype(result = "u8")]
     struct Ask;
-    impl Handler<Ask> for Child {
+    impl Handler<Ask> for Young {
         type Result = u8;
         fn handle(&mut self, _: Ask, _: &mut Context<Self>) -> u8 {
             7
@@ -199,7 +246,7 @@ mod tests {
     }
 
     struct Parent {
-        children: Option<Children<u8, Child>>,
+        children: Option<Children<u8, Young>>,
         fates: tokio::sync::mpsc::UnboundedSender<Fate>,
     }
     impl Actor for Parent {
@@ -207,12 +254,12 @@ mod tests {
         fn started(&mut self, ctx: &mut Self::Context) {
             let recipient = actix::AsyncContext::address(ctx).recipient();
             self.children = Some(Children::new(recipient, |_, obituary| {
-                Child(obituary).start()
+                Young(obituary).start()
             }));
         }
     }
     #[derive(Message)]
-    #[rtype(result = "Addr<Child>")]
+    #[rtype(result = "Addr<Young>")]
     struct Get(u8);
     impl Handler<Get> for Parent {
         type Result = actix::MessageResult<Get>;
@@ -263,5 +310,55 @@ mod tests {
             };
             assert_eq!(seen.recv().await, Some(expected));
         }
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "bool")]
+    struct Forget {
+        child: u8,
+        life: u64,
+        heard: u64,
+    }
+    impl Handler<Forget> for Parent {
+        type Result = bool;
+        fn handle(&mut self, forget: Forget, _: &mut Context<Self>) -> bool {
+            let children = self.children.as_mut().expect("started");
+            let Forget { child, life, heard } = forget;
+            let key = child;
+            children.forget(&Idle { key, life, heard });
+            children.get(&child).is_none()
+        }
+    }
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Tell(u8);
+    impl Handler<Tell> for Parent {
+        type Result = ();
+        fn handle(&mut self, Tell(key): Tell, _: &mut Context<Self>) {
+            self.children.as_mut().expect("started").tell(&key, Ask);
+        }
+    }
+
+    #[actix::test]
+    async fn an_idle_child_is_forgotten_and_ends_unless_something_is_on_its_way_to_it() {
+        let (fates, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let parent = Parent {
+            children: None,
+            fates,
+        }
+        .start();
+        let forgets = async |life, heard| {
+            let child = 1;
+            let forget = Forget { child, life, heard };
+            parent.send(forget).await.expect("parent lives")
+        };
+        parent.do_send(Tell(1));
+        parent.do_send(Tell(1));
+        assert!(!forgets(1, 1).await, "one more is on its way");
+        assert!(!forgets(0, 2).await, "that was an earlier life");
+        assert!(forgets(1, 2).await);
+        assert_eq!(seen.recv().await, Some(Fate::Gone));
+        parent.do_send(Tell(1));
+        assert!(!forgets(1, 2).await, "it lives again");
     }
 }

@@ -17,7 +17,7 @@ use crate::queues::messages::{EnterQueue, QueueName};
 use crate::queues::queue::Queue;
 use crate::services::instance::Instance;
 use crate::services::messages::RunInstance;
-use crate::supervise::{self, Children, Down, Fate, Obituary};
+use crate::supervise::{self, Children, Down, Fate, Idle, Obituary};
 
 /// What an account needs to make its children.
 #[derive(Clone)]
@@ -74,13 +74,16 @@ impl Actor for Account {
             ctx.address().recipient(),
             move |_, obituary| ServiceNumber::new(threads.clone(), obituary).start(),
         ));
-        self.queues = Some(Children::new(ctx.address().recipient(), |_, obituary| {
-            Queue::new(obituary).start()
-        }));
+        let idle = ctx.address().recipient();
+        self.queues = Some(Children::new(
+            ctx.address().recipient(),
+            move |_, obituary| Queue::new(idle.clone(), obituary).start(),
+        ));
         let media = self.nursery.media.clone();
+        let idle = ctx.address().recipient();
         self.conferences = Some(Children::new(
             ctx.address().recipient(),
-            move |_, obituary| Conference::new(media.clone(), obituary).start(),
+            move |_, obituary| Conference::new(media.clone(), idle.clone(), obituary).start(),
         ));
     }
 }
@@ -100,9 +103,7 @@ impl Handler<EnterQueue> for Account {
 
     fn handle(&mut self, message: EnterQueue, _: &mut Self::Context) {
         if let Some(queues) = &mut self.queues {
-            queues
-                .get_or_start(&QueueName(message.entry.queue.clone()))
-                .do_send(message);
+            queues.tell(&QueueName(message.entry.queue.clone()), message);
         }
     }
 }
@@ -112,9 +113,7 @@ impl Handler<EnterRoom> for Account {
 
     fn handle(&mut self, message: EnterRoom, _: &mut Self::Context) {
         if let Some(conferences) = &mut self.conferences {
-            conferences
-                .get_or_start(&RoomName(message.entry.room.clone()))
-                .do_send(message);
+            conferences.tell(&RoomName(message.entry.room.clone()), message);
         }
     }
 }
@@ -156,6 +155,26 @@ impl Handler<Down<RoomName>> for Account {
     fn handle(&mut self, down: Down<RoomName>, ctx: &mut Self::Context) {
         if let Some(fate) = self.conferences.as_mut().map(|rooms| rooms.bury(&down)) {
             self.buried(&fate, "conference", ctx);
+        }
+    }
+}
+
+impl Handler<Idle<QueueName>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, idle: Idle<QueueName>, _: &mut Self::Context) {
+        if let Some(queues) = &mut self.queues {
+            queues.forget(&idle);
+        }
+    }
+}
+
+impl Handler<Idle<RoomName>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, idle: Idle<RoomName>, _: &mut Self::Context) {
+        if let Some(conferences) = &mut self.conferences {
+            conferences.forget(&idle);
         }
     }
 }

@@ -9,7 +9,7 @@ use strowger_domain::conference::{Effect, Input, Member, Roster};
 use super::messages::{ConferenceFact, ConferenceNews, EnterRoom, LeaveRoom, Membership, RoomName};
 use crate::net::media_engine::{MediaHandle, RoomId};
 use crate::sound::library::media_tone;
-use crate::supervise::{Obituary, ProvokePanic};
+use crate::supervise::{Idle, Obituary, ProvokePanic};
 
 /// A member as the conference reaches it; told that it is over when it is dropped while in.
 struct Seated {
@@ -41,18 +41,27 @@ pub struct Conference {
     room: RoomId,
     roster: Roster,
     seated: HashMap<Member, Seated>,
-    _obituary: Obituary<RoomName>,
+    /// Entries that were asked for.
+    heard: u64,
+    idle: Recipient<Idle<RoomName>>,
+    obituary: Obituary<RoomName>,
 }
 
 impl Conference {
-    /// An empty conference.
-    pub fn new(media: MediaHandle, obituary: Obituary<RoomName>) -> Self {
+    /// An empty conference; `idle` is told when it is so again.
+    pub fn new(
+        media: MediaHandle,
+        idle: Recipient<Idle<RoomName>>,
+        obituary: Obituary<RoomName>,
+    ) -> Self {
         Self {
             room: media.room(),
             media,
             roster: Roster::default(),
             seated: HashMap::new(),
-            _obituary: obituary,
+            heard: 0,
+            idle,
+            obituary,
         }
     }
 
@@ -89,6 +98,9 @@ impl Conference {
                 Effect::Ended => self.roster = Roster::default(),
             }
         }
+        if self.seated.is_empty() {
+            self.idle.do_send(self.obituary.idle(self.heard));
+        }
     }
 
     /// Everybody whose sound is in the room hears it.
@@ -111,6 +123,7 @@ impl Handler<EnterRoom> for Conference {
             reply_to,
             ..
         } = enter;
+        self.heard += 1;
         self.seated.insert(
             member,
             Seated {

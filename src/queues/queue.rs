@@ -4,7 +4,7 @@
 //! that ended.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use strowger_domain::ids::CallId;
@@ -12,7 +12,10 @@ use strowger_domain::queue::{Discipline, Effect, Input, Settings};
 
 use super::messages::{EnterQueue, FromCaller, Place, QueueFact, QueueName, Said};
 use crate::net::clock;
-use crate::supervise::{Obituary, ProvokePanic};
+use crate::supervise::{Idle, Obituary, ProvokePanic};
+
+/// A queue that was empty for this long is forgotten, with the turn of its destinations.
+const REST: Duration = Duration::from_hours(1);
 
 /// A caller as the queue reaches it. Dropped while it is still in, it is told that the queue is
 /// lost, and joins the next one with its own `since`.
@@ -34,17 +37,25 @@ pub struct Queue {
     discipline: Discipline,
     callers: HashMap<CallId, Caller>,
     timer: Option<(Instant, SpawnHandle)>,
-    _obituary: Obituary<QueueName>,
+    /// Entries that were asked for.
+    heard: u64,
+    /// It was empty, and is looked at again.
+    resting: bool,
+    idle: Recipient<Idle<QueueName>>,
+    obituary: Obituary<QueueName>,
 }
 
 impl Queue {
-    /// An empty queue.
-    pub fn new(obituary: Obituary<QueueName>) -> Self {
+    /// An empty queue; `idle` is told when it has been so for long.
+    pub fn new(idle: Recipient<Idle<QueueName>>, obituary: Obituary<QueueName>) -> Self {
         Self {
             discipline: Discipline::default(),
             callers: HashMap::new(),
             timer: None,
-            _obituary: obituary,
+            heard: 0,
+            resting: false,
+            idle,
+            obituary,
         }
     }
 
@@ -74,6 +85,20 @@ impl Queue {
             }
         }
         self.arm(ctx);
+        self.rest(ctx);
+    }
+
+    /// A queue that nobody is in keeps whose turn it is for a while.
+    fn rest(&mut self, ctx: &mut Context<Self>) {
+        if !self.callers.is_empty() || std::mem::replace(&mut self.resting, true) {
+            return;
+        }
+        ctx.run_later(REST, |queue, _| {
+            queue.resting = false;
+            if queue.callers.is_empty() {
+                queue.idle.do_send(queue.obituary.idle(queue.heard));
+            }
+        });
     }
 
     fn tell(&self, caller: CallId, fact: QueueFact) {
@@ -117,6 +142,7 @@ impl Handler<EnterQueue> for Queue {
     type Result = ();
 
     fn handle(&mut self, enter: EnterQueue, ctx: &mut Self::Context) {
+        self.heard += 1;
         let (caller, since) = (enter.call, enter.since);
         let settings = Settings {
             destinations: enter.entry.destinations,
