@@ -119,6 +119,10 @@ impl Platform {
                 Ok(snapshot) => platform.publish(snapshot, ctx),
                 Err(error) => {
                     tracing::error!(%error, "accounts and numbers can't be read");
+                    // Who calls meanwhile is served by what is known.
+                    if platform.ready {
+                        platform.let_in(ctx);
+                    }
                     ctx.run_later(PAUSE, Self::reload);
                 }
             }
@@ -143,12 +147,17 @@ impl Platform {
         });
         self.snapshot = Arc::new(snapshot);
         self.ready = true;
-        for invite in std::mem::take(&mut self.waiting) {
-            self.inbound(invite, ctx);
-        }
+        self.let_in(ctx);
         for (wanted, answer) in std::mem::take(&mut self.prepared) {
             // An answer that nobody waits for gives its ticket back.
             let _ = answer.send(self.scheduled(&wanted));
+        }
+    }
+
+    /// Serves the calls that waited for what was being read.
+    fn let_in(&mut self, ctx: &mut Context<Self>) {
+        for invite in std::mem::take(&mut self.waiting) {
+            self.inbound(invite, ctx);
         }
     }
 
