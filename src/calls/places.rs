@@ -3,6 +3,7 @@
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use strowger_domain::call::{Event, QueueEntry};
+use strowger_domain::cause::Cause;
 use strowger_domain::queue::Stage;
 
 use super::call::Call;
@@ -19,6 +20,8 @@ pub(super) struct Waiting {
     pub(super) place: Option<Place>,
     /// How far it is, to be told to the queue's successor.
     pub(super) stage: Stage,
+    /// The successor was told that a destination is being dialled.
+    rejoins_offered: bool,
     /// Queues of its that were lost.
     losses: u8,
 }
@@ -30,6 +33,7 @@ impl Waiting {
             entry,
             place: None,
             stage: Stage::Waiting,
+            rejoins_offered: false,
             losses: 0,
         }
     }
@@ -49,6 +53,12 @@ impl Call {
                 Event::Queued { position }
             }
             QueueFact::Rejoined { place } => {
+                // An offer may have ended while there was no queue to be told.
+                match (waiting.rejoins_offered, &waiting.stage) {
+                    (true, Stage::Connected) => place.answer_offer(None),
+                    (true, Stage::Waiting) => place.answer_offer(Some(Cause::NormalUnspecified)),
+                    (true, Stage::Offered { .. }) | (false, _) => {}
+                }
                 waiting.place = Some(place);
                 return;
             }
@@ -66,6 +76,7 @@ impl Call {
             // The queue is made again and gets its order back from its members' `since`.
             QueueFact::Lost if waiting.losses < MAX_LOSSES => {
                 waiting.losses += 1;
+                waiting.rejoins_offered = matches!(waiting.stage, Stage::Offered { .. });
                 waiting.place = None;
                 let again = EnterQueue {
                     account: self.path.account(),
