@@ -119,7 +119,11 @@ impl Speech {
         }
         let bytes = made?;
         tokio::fs::rename(&unfinished, kept).await?;
-        if self.made.fetch_add(1, Ordering::Relaxed) % PRUNED_EVERY == 0 {
+        if self
+            .made
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(PRUNED_EVERY)
+        {
             let cache = self.cache.clone();
             tokio::task::spawn_blocking(move || prune(&cache, MOST_KEPT));
         }
