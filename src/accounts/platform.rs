@@ -81,6 +81,8 @@ pub struct Platform {
 
 /// The pause after a failure of the store.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A call waits no longer than this for a change to be read.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Names the lives of platforms.
 static LIVES: AtomicU64 = AtomicU64::new(0);
@@ -147,7 +149,10 @@ impl Platform {
         });
         self.snapshot = Arc::new(snapshot);
         self.ready = true;
-        self.let_in(ctx);
+        // A change that came since the reading began is read next, before the next call.
+        if !self.changed {
+            self.let_in(ctx);
+        }
         for (wanted, answer) in std::mem::take(&mut self.prepared) {
             // An answer that nobody waits for gives its ticket back.
             let _ = answer.send(self.scheduled(&wanted));
@@ -208,13 +213,23 @@ impl Handler<InboundInvite> for Platform {
     type Result = ();
 
     fn handle(&mut self, invite: InboundInvite, ctx: &mut Self::Context) {
-        let known = self.snapshot.directory.find_user(&invite.request.user);
-        let runs = known.is_some_and(|entry| entry.plan.is_some());
-        if runs || (self.ready && !self.loading) {
-            self.inbound(invite, ctx);
-        } else {
-            self.waiting.push(invite);
+        // What was stored a moment ago counts: a number, a plan or a route may be as new as the call.
+        if self.ready && !self.loading {
+            return self.inbound(invite, ctx);
         }
+        self.waiting.push(invite);
+        ctx.run_later(PATIENCE, |platform, ctx| {
+            // A slow database holds up nobody whom we know how to serve.
+            let waiting = std::mem::take(&mut platform.waiting);
+            for invite in waiting {
+                let known = platform.snapshot.directory.find_user(&invite.request.user);
+                if known.is_some_and(|entry| entry.plan.is_some()) {
+                    platform.inbound(invite, ctx);
+                } else {
+                    platform.waiting.push(invite);
+                }
+            }
+        });
     }
 }
 
