@@ -149,8 +149,7 @@ impl Platform {
             sequence: 1,
             data: crate::calls::ended(&record),
         };
-        let _ = self.means.tools.writer.call(record);
-        let _ = self.means.tools.writer.event(event);
+        let _ = self.means.tools.writer.end(record, event);
     }
 
     pub(super) fn scheduled(&mut self, wanted: &PrepareScheduled) -> Result<StartCall, NotReady> {

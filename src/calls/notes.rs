@@ -27,8 +27,14 @@ impl Call {
 
     /// Writes an event: numbered within the call, without gaps.
     pub(super) fn emit(&mut self, kind: &str, leg: Option<LegId>, data: serde_json::Value) {
+        let event = self.event(kind, leg, data);
+        // A writer that takes no more has said so in the log.
+        let _ = self.tools.writer.event(event);
+    }
+
+    fn event(&self, kind: &str, leg: Option<LegId>, data: serde_json::Value) -> LoggedEvent {
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        let event = LoggedEvent {
+        LoggedEvent {
             id: EventId::from_uuid(uuid::Uuid::now_v7()),
             kind: kind.to_owned(),
             time: clock::now().utc,
@@ -37,9 +43,7 @@ impl Call {
             leg,
             sequence,
             data,
-        };
-        // A writer that takes no more has said so in the log.
-        let _ = self.tools.writer.event(event);
+        }
     }
 
     pub(super) fn leg_id(&self, number: LegNumber) -> Option<LegId> {
@@ -165,9 +169,8 @@ impl Call {
             .map_or("failed", strowger_domain::cause::Outcome::name);
         metrics::counter!(telemetry::CALLS_ENDED, "outcome" => outcome).increment(1);
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
-        let data = ended(&record);
-        let _ = self.tools.writer.call(record);
-        self.emit("call.ended", None, data);
+        let event = self.event("call.ended", None, ended(&record));
+        let _ = self.tools.writer.end(record, event);
     }
 
     /// The same for a call whose actor dies.
@@ -205,6 +208,5 @@ pub(crate) fn write_cut(writer: &Writer, record: CallRecord, sequence: u64) {
         data: ended(&record),
     };
     // A writer that takes no more has said so in the log.
-    let _ = writer.call(record);
-    let _ = writer.event(event);
+    let _ = writer.end(record, event);
 }

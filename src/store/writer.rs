@@ -63,6 +63,8 @@ pub struct Refused;
 pub(super) enum Piece {
     /// A call as it stands, live or ended.
     Call(Box<CallRecord>),
+    /// A call's record and its terminal event: never one without the other.
+    End(Box<(CallRecord, Event)>),
     /// A finished recording.
     Recording(Box<Recording>),
     /// What happened to a scheduled call.
@@ -75,6 +77,7 @@ impl Piece {
     fn kind(&self) -> &'static str {
         match self {
             Self::Call(_) => "call",
+            Self::End(_) => "call_record",
             Self::Recording(_) => "recording",
             Self::Scheduled(_) => "scheduled_call",
             Self::Event(_) => "event",
@@ -84,6 +87,7 @@ impl Piece {
     fn id(&self) -> String {
         match self {
             Self::Call(call) => call.id.to_string(),
+            Self::End(end) => end.0.id.to_string(),
             Self::Recording(recording) => recording.id.to_string(),
             Self::Scheduled(update) => update.id.to_string(),
             Self::Event(event) => event.id.to_string(),
@@ -108,10 +112,16 @@ impl Writer {
         }
     }
 
-    /// Keeps a call as it stands: when it starts, so that a crash leaves a trace, and when it has
-    /// ended, which is its record. A call whose record is kept changes no more.
+    /// Keeps a call as it stands, so that a crash leaves a trace. A call whose record is kept changes
+    /// no more.
     pub fn call(&self, call: CallRecord) -> Result<(), Refused> {
         self.put(Piece::Call(Box::new(call)))
+    }
+
+    /// Keeps the record of a call that has ended and its terminal event, in one transaction: a crash
+    /// leaves both or none.
+    pub fn end(&self, record: CallRecord, ended: Event) -> Result<(), Refused> {
+        self.put(Piece::End(Box::new((record, ended))))
     }
 
     /// Keeps a finished recording's row.

@@ -45,6 +45,26 @@ async fn sequences(store: &Store, account: AccountId) -> Vec<u64> {
 }
 
 #[tokio::test]
+async fn a_record_and_its_terminal_event_are_one_piece() {
+    with_accounts(async |store, sample| {
+        let settings = WriterSettings {
+            batch: 1,
+            ..quick()
+        };
+        let writer = Writer::start(store.clone(), settings);
+        let mut written = writer.written();
+        let ended = record(sample.customer, sample.now).cut(sample.now);
+        let last = event(sample.customer, 1);
+        writer.end(ended.clone(), last).unwrap();
+        written.changed().await.unwrap();
+        let kept = store.call(&AccountScope::platform(), ended.id).await;
+        assert_eq!(kept.unwrap().ended_at, ended.ended_at);
+        assert_eq!(sequences(store, sample.customer).await, [1]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_record_is_durable_without_a_flush_and_outlives_a_crash() {
     on_both(async |database: TestDatabase| {
         let store = database.store().await.unwrap();

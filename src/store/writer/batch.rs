@@ -32,13 +32,19 @@ impl<'a> Batch<'a> {
         // One statement may name a call once: what came last tells everything, unless the call had
         // ended before.
         let mut last: BTreeMap<CallId, &CallRecord> = BTreeMap::new();
+        let mut note = |call: &'a CallRecord| {
+            let kept = last.entry(call.id).or_insert(call);
+            if kept.ended_at.is_none() {
+                *kept = call;
+            }
+        };
         for piece in pieces {
             match piece {
-                Piece::Call(call) => {
-                    let kept = last.entry(call.id).or_insert(call);
-                    if kept.ended_at.is_none() {
-                        *kept = call;
-                    }
+                Piece::Call(call) => note(call),
+                Piece::End(end) => {
+                    let (record, ended) = &**end;
+                    note(record);
+                    batch.events.push(ended);
                 }
                 Piece::Recording(recording) => batch.recordings.push(recording),
                 Piece::Scheduled(update) => batch.scheduled.push(update),

@@ -90,7 +90,10 @@ impl Task {
                 );
                 pause = self.rest(pause).await;
             }
-            if some.iter().any(|piece| matches!(piece, Piece::Event(_))) {
+            if some
+                .iter()
+                .any(|piece| matches!(piece, Piece::Event(_) | Piece::End(_)))
+            {
                 self.wrote.send_modify(|count| *count += 1);
             }
         }
