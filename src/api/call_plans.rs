@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::auth::Tenant;
 use super::error::{Code, Faults, Problem};
-use super::input::{Json, Query, segment};
+use super::input::{Json, OptionalJson, Query, segment};
 use super::page::{ListQuery, Listed};
 use super::{Api, now, page, plan_checks};
 use crate::accounts::messages::Changed;
@@ -261,13 +261,13 @@ pub async fn save_draft(
 
 /// Publishes the draft as the next version, which new calls run from now on.
 #[utoipa::path(post, path = "/v1/accounts/{account}/call_plans/{plan}/publish",
-    tag = "call_plans", request_body = PublishInput,
+    tag = "call_plans", request_body = Option<PublishInput>,
     responses((status = 201, body = VersionView), (status = 422, body = super::error::ProblemBody)))]
 pub async fn publish(
     request: HttpRequest,
     tenant: Tenant,
     api: web::Data<Api>,
-    Json(input): Json<PublishInput>,
+    OptionalJson(input): OptionalJson<PublishInput>,
 ) -> Result<HttpResponse, Problem> {
     tenant.may_change()?;
     let mut faults = Faults::default();

@@ -9,7 +9,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
@@ -42,6 +42,30 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
+/// A JSON body that may be left out: an empty one, or null, is what is said by default.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
+    type Error = Problem;
+    type Future = Boxed<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            let body = body(payload, MAX_JSON).await?;
+            if matches!(body.trim_ascii(), b"" | b"null") {
+                return Ok(Self(T::default()));
+            }
+            if !is_json {
+                return Err(Problem::from(Code::UnsupportedMedia).detail("Send application/json."));
+            }
+            read_json(&body).map(Self)
+        })
+    }
+}
+
 fn is_json(request: &HttpRequest) -> bool {
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
         return true;
@@ -66,8 +90,15 @@ pub async fn body(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> 
     Ok(body.freeze())
 }
 
-/// Reads a JSON text.
+/// Reads a JSON text, which must be an object: serde would take an array for a struct too.
 pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'{') {
+        return Err(match serde_json::from_slice::<IgnoredAny>(text) {
+            Ok(_) => Problem::fault("", "wrong_type", "send a JSON object"),
+            Err(error) => Problem::from(Code::MalformedJson).detail(error.to_string()),
+        });
+    }
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
@@ -229,7 +260,9 @@ mod tests {
             ),
             (r#"{"inner":[{}]}"#, "/inner/0", "missing"),
             (r#"{"inner":[],"wrong":1}"#, "/wrong", "unknown_field"),
-            ("[]", "", "invalid_value"),
+            (r#"[[{"number":1}]]"#, "", "wrong_type"),
+            ("\"text\"", "", "wrong_type"),
+            ("null", "", "wrong_type"),
         ] {
             let problem = read_json::<Outer>(text.as_bytes()).unwrap_err();
             assert_eq!(problem.code, Code::Invalid, "{text}");

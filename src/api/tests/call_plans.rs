@@ -69,9 +69,9 @@ async fn a_plan_is_published_when_it_has_no_errors() {
         (&version["version"], &version["note"]),
         (&json!(1), &json!("first"))
     );
-    let read = bench.get(&token, &one).await.is(200).body;
-    assert_eq!(read["published_version"], 1);
-    assert_eq!(read["versions"][0]["version"], 1);
+    let found = bench.get(&token, &one).await.is(200).body;
+    assert_eq!(found["published_version"], 1);
+    assert_eq!(found["versions"][0]["version"], 1);
     let kept = bench
         .get(&token, &format!("{one}/versions/1"))
         .await
@@ -82,6 +82,8 @@ async fn a_plan_is_published_when_it_has_no_errors() {
         .get(&token, &format!("{one}/versions/2"))
         .await
         .is(404);
+    let noteless = read(bench.request(reqwest::Method::POST, &token, &publish)).await;
+    assert_eq!(noteless.is(201).body["note"], "");
 }
 
 #[actix_web::test]

@@ -54,6 +54,9 @@ async fn a_malformed_body_of_each_kind_is_refused_clearly() {
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(answer.body["request_id"], answer.header("x-request-id"));
     }
+    let listed = json!(["password", "grace@example.test", "pw", null]);
+    let answer = bench.post("", "/v1/auth/token", &listed).await.is(422);
+    assert_eq!(answer.faults(), [" wrong_type"]);
     let large = vec![b' '; 1024 * 1024 + 1];
     assert_eq!(
         post(large, "application/json").await.is(413).code(),
@@ -198,6 +201,30 @@ fn every_operation_has_a_name_of_its_own() {
             let name = operation["operationId"].as_str().unwrap().to_owned();
             assert!(names.insert(name.clone()), "{path}: {name} is taken");
         }
+    }
+}
+
+/// Two types of one name would be one schema, and the wrong one for one of them.
+#[test]
+fn a_user_s_role_and_a_leg_s_are_told_apart() {
+    let document = serde_json::to_value(openapi::description()).unwrap();
+    let schemas = &document["components"]["schemas"];
+    for (owner, name, values) in [
+        (
+            "UserInput",
+            "Role",
+            json!(["administrator", "standard", "read_only"]),
+        ),
+        ("LegRecord", "PartyRole", json!(["a", "b", "c"])),
+    ] {
+        let role = &schemas[owner]["properties"]["role"].to_string();
+        assert!(role.contains(&format!("schemas/{name}\"")), "{role}");
+        let schema = &schemas[name];
+        let told = match schema["oneOf"].as_array() {
+            Some(all) => all.iter().map(|one| one["enum"][0].clone()).collect(),
+            None => schema["enum"].clone(),
+        };
+        assert_eq!(told, values, "{name}");
     }
 }
 

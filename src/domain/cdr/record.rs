@@ -12,6 +12,7 @@ use utoipa::ToSchema;
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PartyRole)]
 pub enum Role {
     /// The caller, or the first party of a call that the platform started.
     A,

@@ -1289,7 +1289,7 @@ export interface components {
              */
             number: number;
             /** @description Which party. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["PartyRole"];
             /**
              * Format: int32
              * @description 1: primary leg, 2: outdial, 167: first party of a scheduled call.
@@ -2048,6 +2048,11 @@ export interface components {
          */
         PageMethod: "GET" | "POST";
         /**
+         * @description Which party a leg is.
+         * @enum {string}
+         */
+        PartyRole: "a" | "b" | "c";
+        /**
          * @description What an account was granted. Everything is refused unless granted.
          *
          *     An account's permissions can never exceed its parent's: a grant that does is refused
@@ -2414,10 +2419,10 @@ export interface components {
             error_page?: components["schemas"]["PageAddress"] | null;
         };
         /**
-         * @description Which party a leg is.
+         * @description What a user may do in its account and below.
          * @enum {string}
          */
-        Role: "a" | "b" | "c";
+        Role: "administrator" | "standard" | "read_only";
         /** @description A rule that sends numbers to a trunk; descendants inherit it. */
         Route: {
             /** @description Its identifier. */
@@ -3515,9 +3520,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["PublishInput"];
+                "application/json": components["schemas"]["PublishInput"] | null;
             };
         };
         responses: {
