@@ -19,6 +19,7 @@ pub struct Model {
     pub reference: Option<String>,
     pub state: String,
     pub cause: Option<String>,
+    pub failure: Option<String>,
     pub sip_status: Option<i32>,
     pub call_id: Option<Uuid>,
     pub created_at: ChronoDateTimeUtc,

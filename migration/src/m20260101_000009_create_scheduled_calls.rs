@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    integer, integer_null, json, string, string_null, timestamp_with_time_zone,
+    integer, integer_null, json, string, string_null, text_null, timestamp_with_time_zone,
     timestamp_with_time_zone_null, uuid, uuid_null,
 };
 
@@ -28,6 +28,7 @@ impl MigrationTrait for Migration {
                     .col(string_null("reference"))
                     .col(string("state"))
                     .col(string_null("cause"))
+                    .col(text_null("failure"))
                     .col(integer_null("sip_status"))
                     .col(uuid_null("call_id"))
                     .col(timestamp_with_time_zone("created_at"))

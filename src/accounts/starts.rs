@@ -191,7 +191,10 @@ impl Platform {
                 .find_within(&booking.service_number, wanted.account),
             faults.is_empty(),
         ) else {
-            let why: Vec<_> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+            let mut why: Vec<_> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+            if why.is_empty() {
+                why.push("the service number is not the account's any more");
+            }
             let cause = strowger_domain::schedule::Booking::refusal(&faults);
             return Err(NotReady {
                 cause,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
+use actix_web::error::QueryPayloadError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
@@ -129,7 +130,43 @@ fn plain_words(message: &str) -> (&'static str, String) {
     } else {
         "invalid_value"
     };
-    (code, text.to_owned())
+    (code, in_plain_words(text))
+}
+
+/// What serde says, without words of Rust.
+fn in_plain_words(text: &str) -> String {
+    if let Some(rest) = text.strip_prefix("missing field ") {
+        return format!("{rest} is missing");
+    }
+    let Some((what, wanted)) = text.rsplit_once(", expected ") else {
+        return text.to_owned();
+    };
+    if what.starts_with("unknown variant") {
+        format!("choose {wanted}")
+    } else if let Some(name) = what.strip_prefix("unknown field ") {
+        format!("there is no {name}; choose {wanted}")
+    } else if what.starts_with("invalid type") || what.starts_with("invalid value") {
+        format!("write {}", plain_type(wanted))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn plain_type(wanted: &str) -> &str {
+    match wanted {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") || other.starts_with("internally tagged enum ") => {
+            "an object"
+        }
+        other => other,
+    }
 }
 
 /// RFC 6901.
@@ -164,8 +201,49 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
         let read = web::Query::<T>::from_query(request.query_string());
         std::future::ready(match read {
             Ok(query) => Ok(Self(query.into_inner())),
-            Err(error) => Err(Problem::from(Code::MalformedQuery).detail(error.to_string())),
+            Err(_error) => {
+                let detail = query_fault::<T>(request.query_string());
+                Err(Problem::from(Code::MalformedQuery).detail(detail))
+            }
         })
+    }
+}
+
+/// The first parameter that can't be read, and what it wants.
+fn query_fault<T: DeserializeOwned>(query: &str) -> String {
+    let read = |part: &str| web::Query::<T>::from_query(part).err();
+    let told = |error: QueryPayloadError| match error {
+        QueryPayloadError::Deserialize(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    for part in query.split('&') {
+        let Some(fault) = read(part).map(told) else {
+            continue;
+        };
+        let name = web::Query::<Vec<(String, String)>>::from_query(part)
+            .ok()
+            .and_then(|pairs| Some(pairs.first()?.0.clone()));
+        let (Some(name), false) = (name, fault.starts_with("missing field")) else {
+            continue;
+        };
+        return if fault.starts_with("unknown field") {
+            in_plain_words(&fault)
+        } else {
+            format!("{name}: {}", wanted(&name, &fault))
+        };
+    }
+    read(query).map_or_else(String::new, |error| in_plain_words(&told(error)))
+}
+
+fn wanted(name: &str, fault: &str) -> String {
+    if name.starts_with("created_at[") {
+        "write a time, such as 2026-07-01T08:00:00Z".to_owned()
+    } else if fault.contains("digit") || fault.starts_with("number too") {
+        "write a whole number".to_owned()
+    } else if fault.contains("`true` or `false`") {
+        "write true or false".to_owned()
+    } else {
+        in_plain_words(fault)
     }
 }
 

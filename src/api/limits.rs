@@ -79,7 +79,12 @@ impl<K: Hash + Eq> Buckets<K> {
 /// The answer to who must wait.
 pub fn wait(time: Duration) -> Problem {
     let seconds = time.as_secs().saturating_add(1);
-    Problem::from(Code::TooManyRequests).header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    Problem::from(Code::TooManyRequests)
+        .detail(format!(
+            "Too many requests. Wait {seconds} {unit}, then try again."
+        ))
+        .header(header::RETRY_AFTER, HeaderValue::from(seconds))
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ pub fn tell_scheduled(writer: &Writer, call: &ScheduledCall) {
         "state": call.state,
         "call": call.call,
         "cause": call.cause,
+        "failure": call.failure,
         "sip_status": call.sip_status,
         "reference": call.booking.reference,
     });

@@ -326,8 +326,8 @@ impl Scheduler {
                     }
                     Ok(Err((account, NotReady { cause, why, .. }))) => {
                         tracing::info!(scheduled_call = %id, why, "a scheduled call was refused");
-                        scheduler.keep(id, Fact::Refused { cause });
-                        scheduler.tell(id, account, State::Failed, None, Some(cause));
+                        scheduler.tell_failed(id, account, cause, &why);
+                        scheduler.keep(id, Fact::Refused { cause, why });
                         scheduler.advance(Input::Dropped(id), ctx);
                     }
                     // It was cancelled a moment ago.
@@ -432,12 +432,29 @@ impl Scheduler {
             "call": call,
             "cause": cause,
         });
+        self.tell_data(account, data);
+    }
+
+    /// Tells that it was refused when it was due, with the reason in words.
+    fn tell_failed(&self, id: ScheduledCallId, account: AccountId, cause: Cause, why: &str) {
+        let data = serde_json::json!({
+            "scheduled_call": id,
+            "state": State::Failed,
+            "call": null,
+            "cause": cause,
+            "failure": why,
+        });
+        self.tell_data(account, data);
+    }
+
+    fn tell_data(&self, account: AccountId, data: serde_json::Value) {
+        let now = clock::now().utc;
         log::tell(
             &self.writer,
             log::SCHEDULED_CALL_UPDATED,
             account,
             data,
-            clock::now().utc,
+            now,
         );
     }
 }

@@ -115,6 +115,18 @@ async fn paths_methods_and_queries_that_are_not_there_are_told_so() {
             "{query}"
         );
     }
+    for (query, detail) in [
+        ("limit=abc", "limit: write a whole number"),
+        (
+            "state=live&created_at%5Bgte%5D=yesterday",
+            "created_at[gte]: write a time, such as 2026-07-01T08:00:00Z",
+        ),
+        ("state=asleep", "state: choose `live` or `ended`"),
+        ("descendants=perhaps", "descendants: write true or false"),
+    ] {
+        let path = format!("/v1/accounts/me/calls?{query}");
+        assert_eq!(bench.get(&token, &path).await.body["detail"], detail);
+    }
     let filters = "created_at%5Bgte%5D=2026-01-01T00:00:00Z&state=live&number=%2B441632960001";
     bench
         .get(&token, &format!("/v1/accounts/me/calls?{filters}"))
@@ -164,7 +176,9 @@ async fn an_account_that_asks_too_often_waits_and_others_do_not() {
         bench.get(&token, "/v1/me").await.is(200);
     }
     let refused = bench.get(&token, "/v1/me").await.is(429);
-    assert!(!refused.header("retry-after").is_empty());
+    let wait = refused.header("retry-after");
+    let told = refused.body["detail"].as_str().unwrap();
+    assert!(told.contains(&format!("Wait {wait} second")), "{told}");
     bench.get(&other, "/v1/me").await.is(200);
 }
 

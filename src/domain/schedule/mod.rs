@@ -94,7 +94,7 @@ impl State {
 }
 
 /// What happens to a scheduled call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// The scheduler took it: this call dials it now.
     Claimed {
@@ -120,6 +120,8 @@ pub enum Fact {
     Refused {
         /// The cause on record.
         cause: Cause,
+        /// Which rules, in words.
+        why: String,
     },
     /// The platform or the call's actor died while the call was dialled or talked.
     Cut,
@@ -147,6 +149,8 @@ pub struct ScheduledCall {
     pub state: State,
     /// Why it ended.
     pub cause: Option<Cause>,
+    /// Which rules did not hold any more when it was due, in words; null: it was not refused.
+    pub failure: Option<String>,
     /// The final SIP status, where the first party refused.
     pub sip_status: Option<u16>,
     /// The call that carries it out.
@@ -179,6 +183,7 @@ impl ScheduledCall {
             booking,
             state: State::Queued,
             cause: None,
+            failure: None,
             sip_status: None,
             call: None,
             created_at: now,
@@ -201,7 +206,10 @@ impl ScheduledCall {
                 self.cause = Some(cause);
                 self.sip_status = sip_status;
             }
-            Fact::Refused { cause } => self.cause = Some(cause),
+            Fact::Refused { cause, why } => {
+                self.cause = Some(cause);
+                self.failure = Some(why);
+            }
             Fact::Cut => self.cause = Some(Cause::TemporaryFailure),
             Fact::Rang | Fact::Cancelled | Fact::Expired => {}
         }

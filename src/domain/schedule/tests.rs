@@ -378,6 +378,7 @@ fn only_a_queued_call_is_cancelled_expired_or_claimed() {
         Fact::Expired,
         Fact::Refused {
             cause: Cause::CallRejected,
+            why: "not permitted".into(),
         },
     ];
     for state in State::ALL {
@@ -394,6 +395,9 @@ fn only_a_queued_call_is_cancelled_expired_or_claimed() {
             format!("\"{}\"", state.name())
         );
     }
+    let mut refused = call();
+    refused.apply(facts[3].clone(), at(1)).unwrap();
+    assert_eq!(refused.failure.as_deref(), Some("not permitted"));
     let mut scheduled = call();
     scheduled.apply(Fact::Cancelled, at(1)).unwrap();
     assert_eq!(

@@ -19,7 +19,7 @@ use strowger_entity::calls;
 use uuid::Uuid;
 
 /// One thing that happened to a scheduled call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduledUpdate {
     /// Which.
     pub id: ScheduledCallId,

@@ -215,13 +215,13 @@ async fn only_what_can_happen_is_noted() {
             .scheduled_call;
         let scope = &AccountScope::platform();
         let at = sample.now;
-        let note = async |fact| {
+        let note = async |fact: Fact| {
             store
                 .note_scheduled_call(scope, ScheduledUpdate { id, fact, at })
                 .await
         };
-        let stale = async |fact| {
-            let answer = note(fact).await;
+        let stale = async |fact: Fact| {
+            let answer = note(fact.clone()).await;
             assert!(
                 matches!(answer, Err(StoreError::Stale)),
                 "{fact:?}: {answer:?}"
@@ -231,7 +231,7 @@ async fn only_what_can_happen_is_noted() {
             cause: Cause::NormalClearing,
             sip_status: None,
         };
-        stale(end).await;
+        stale(end.clone()).await;
         let call = call_id();
         note(Fact::Claimed { call }).await.unwrap();
         note(Fact::Rang).await.unwrap();

@@ -61,7 +61,9 @@ pub(super) async fn write(store: &Store, batch: &Batch<'_>) -> Result<(), StoreE
     write_calls(&transaction, &batch.calls).await?;
     write_recordings(&transaction, &batch.recordings).await?;
     for update in &batch.scheduled {
-        match scheduled_calls::apply(&transaction, &AccountScope::platform(), **update).await {
+        match scheduled_calls::apply(&transaction, &AccountScope::platform(), (*update).clone())
+            .await
+        {
             Ok(_call) => {}
             Err(StoreError::Stale | StoreError::NotFound) => tracing::debug!(
                 scheduled_call.id = %update.id,

@@ -1759,6 +1759,8 @@ export interface components {
                 /** @description How far it is. */
                 state: components["schemas"]["State"];
                 cause?: components["schemas"]["Cause"] | null;
+                /** @description Which rules did not hold any more when it was due, in words; null: it was not refused. */
+                failure?: string | null;
                 /**
                  * Format: int32
                  * @description The final SIP status, where the first party refused.
@@ -2470,6 +2472,8 @@ export interface components {
             /** @description How far it is. */
             state: components["schemas"]["State"];
             cause?: components["schemas"]["Cause"] | null;
+            /** @description Which rules did not hold any more when it was due, in words; null: it was not refused. */
+            failure?: string | null;
             /**
              * Format: int32
              * @description The final SIP status, where the first party refused.

@@ -101,6 +101,7 @@ function Detail({ call }: { call: ScheduledCall }) {
             <Facts
               facts={[
                 ["Cause", call.cause == null ? null : words(call.cause)],
+                ["Reason", call.failure],
                 ["SIP status", call.sip_status],
                 ["Answered", date(call.answered_at)],
                 ["Ended", date(call.ended_at)],
