@@ -354,8 +354,8 @@ fn a_claimed_call_that_is_cut_fails_with_cause_41() {
         call: CallId::from_uuid(Uuid::from_u128(7)),
     };
     for facts in [
-        vec![claimed],
-        vec![claimed, Fact::Rang],
+        vec![claimed.clone()],
+        vec![claimed.clone(), Fact::Rang],
         vec![claimed, Fact::Rang, Fact::Answered],
     ] {
         let mut scheduled = call();
