@@ -24,7 +24,7 @@ pub struct Platform {
     pub hang_up: Recipient<HangUp>,
     /// Answers [`StartService`].
     pub start_service: Recipient<StartService>,
-    /// Is told [`DirectoryChanged`].
+    /// Answers [`DirectoryChanged`].
     pub directory_changed: Recipient<DirectoryChanged>,
     /// Is told [`WakeScheduler`].
     pub wake_scheduler: Recipient<WakeScheduler>,
@@ -78,10 +78,13 @@ impl Platform {
         ask(&self.start_service, start).await
     }
 
-    /// Tells that what is stored has changed. Never waits.
-    pub fn directory_changed(&self, account: AccountId, what: Changed) {
-        self.directory_changed
-            .do_send(DirectoryChanged { account, what });
+    /// Tells that what is stored has changed, and waits until new calls follow the change. It is
+    /// stored already: a platform that does not answer now reads it when it is back.
+    pub async fn directory_changed(&self, account: AccountId, what: Changed) {
+        let told = ask(&self.directory_changed, DirectoryChanged { account, what }).await;
+        if let Err(error) = told {
+            tracing::warn!(%error, "calls may not follow the last change yet");
+        }
     }
 
     /// Tells the scheduler that a scheduled call was added or cancelled. Never waits.
@@ -140,7 +143,7 @@ pub struct HangUp {
     pub cause: Cause,
 }
 
-/// What is stored was changed: read it again before the next call.
+/// What is stored was changed: read it again. Answered when new calls follow the change.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct DirectoryChanged {

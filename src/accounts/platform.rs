@@ -67,6 +67,8 @@ pub struct Platform {
     pub(super) draining: bool,
     pub(super) loading: bool,
     pub(super) changed: bool,
+    /// Those who wait until new calls follow their change.
+    pub(super) changes: Vec<oneshot::Sender<()>>,
     /// Calls that came while a change was being read that may be about them.
     pub(super) waiting: Vec<InboundInvite>,
     pub(super) prepared: Vec<(
@@ -99,6 +101,7 @@ impl Platform {
             draining,
             loading: false,
             changed: false,
+            changes: Vec::new(),
             waiting: Vec::new(),
             prepared: Vec::new(),
             ready: false,
@@ -112,14 +115,21 @@ impl Platform {
             self.changed = true;
             return;
         }
+        let changes = std::mem::take(&mut self.changes);
         let store = self.means.store.clone();
         let (country, before) = (self.means.tools.country, Arc::clone(&self.snapshot));
         let loaded = async move { Snapshot::load(&store, country, &before).await };
         ctx.spawn(loaded.into_actor(self).map(|loaded, platform, ctx| {
             platform.loading = false;
             match loaded {
-                Ok(snapshot) => platform.publish(snapshot, ctx),
+                Ok(snapshot) => {
+                    platform.publish(snapshot, ctx);
+                    for change in changes {
+                        let _ = change.send(());
+                    }
+                }
                 Err(error) => {
+                    platform.changes.extend(changes);
                     tracing::error!(%error, "accounts and numbers can't be read");
                     // Who calls meanwhile is served by what is known.
                     if platform.ready {
@@ -244,15 +254,18 @@ impl Handler<GiveBack> for Platform {
 }
 
 impl Handler<DirectoryChanged> for Platform {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, changed: DirectoryChanged, ctx: &mut Self::Context) {
+    fn handle(&mut self, changed: DirectoryChanged, ctx: &mut Self::Context) -> Self::Result {
         match changed.what {
             Changed::Accounts | Changed::Numbers | Changed::CallPlans | Changed::Routes => {
+                let (followed, wait) = oneshot::channel();
+                self.changes.push(followed);
                 self.reload(ctx);
+                Box::pin(async { wait.await.unwrap_or_default() })
             }
             // Services are read when one is started.
-            Changed::Services => {}
+            Changed::Services => Box::pin(async {}),
         }
     }
 }

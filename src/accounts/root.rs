@@ -146,10 +146,16 @@ impl Handler<GiveBack> for Root {
 }
 
 impl Handler<DirectoryChanged> for Root {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, message: DirectoryChanged, _: &mut Self::Context) {
-        self.forward(message);
+    fn handle(&mut self, message: DirectoryChanged, _: &mut Self::Context) -> Self::Result {
+        let platform = self.platform();
+        Box::pin(async move {
+            // A platform that is lost meanwhile reads everything when it starts again.
+            if let Some(platform) = platform {
+                let _ = platform.send(message).await;
+            }
+        })
     }
 }
 

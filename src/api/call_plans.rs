@@ -288,7 +288,8 @@ pub async fn publish(
         .publish_call_plan(&tenant.scope, publication)
         .await?;
     api.platform
-        .directory_changed(plan.account, Changed::CallPlans);
+        .directory_changed(plan.account, Changed::CallPlans)
+        .await;
     let plan = version.plan.clone();
     Ok(HttpResponse::Created().json(VersionView {
         row: version.into(),

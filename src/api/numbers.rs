@@ -172,7 +172,8 @@ pub async fn create(
         api.store.create_number(&tenant.scope, number).await?
     };
     api.platform
-        .directory_changed(number.account, Changed::Numbers);
+        .directory_changed(number.account, Changed::Numbers)
+        .await;
     Ok(HttpResponse::Created().json(NumberView::from(number)))
 }
 
@@ -231,7 +232,8 @@ pub async fn change(
         .update_number(&tenant.scope, number.id, change, now())
         .await?;
     api.platform
-        .directory_changed(number.account, Changed::Numbers);
+        .directory_changed(number.account, Changed::Numbers)
+        .await;
     Ok(HttpResponse::Ok().json(NumberView::from(number)))
 }
 

@@ -110,7 +110,8 @@ pub async fn create(
     };
     let route = api.store.create_route(&tenant.scope, route).await?;
     api.platform
-        .directory_changed(route.account, Changed::Routes);
+        .directory_changed(route.account, Changed::Routes)
+        .await;
     Ok(HttpResponse::Created().json(RouteView::from(route)))
 }
 
@@ -142,5 +143,5 @@ pub async fn remove(
         .store
         .delete_route(&tenant.scope, segment(&request, "route")?)
         .await;
-    removed(&api, &tenant, gone)
+    removed(&api, &tenant, gone).await
 }

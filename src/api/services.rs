@@ -212,7 +212,8 @@ pub async fn put(
         .put_outbound_service(&tenant.scope, service)
         .await?;
     api.platform
-        .directory_changed(service.account, Changed::Services);
+        .directory_changed(service.account, Changed::Services)
+        .await;
     let status = if is_new {
         StatusCode::CREATED
     } else {
@@ -245,7 +246,8 @@ pub async fn remove(
         Err(error) => return Err(error.into()),
     }
     api.platform
-        .directory_changed(tenant.id(), Changed::Services);
+        .directory_changed(tenant.id(), Changed::Services)
+        .await;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -171,7 +171,8 @@ pub async fn create(
     };
     let trunk = api.store.create_trunk(&tenant.scope, trunk).await?;
     api.platform
-        .directory_changed(trunk.account, Changed::Routes);
+        .directory_changed(trunk.account, Changed::Routes)
+        .await;
     Ok(HttpResponse::Created().json(TrunkView::from(trunk)))
 }
 
@@ -241,7 +242,8 @@ pub async fn change(
         .update_trunk(&tenant.scope, id, change, now())
         .await?;
     api.platform
-        .directory_changed(trunk.account, Changed::Routes);
+        .directory_changed(trunk.account, Changed::Routes)
+        .await;
     Ok(HttpResponse::Ok().json(TrunkView::from(trunk)))
 }
 
@@ -258,18 +260,20 @@ pub async fn remove(
         .store
         .delete_trunk(&tenant.scope, segment(&request, "trunk")?)
         .await;
-    removed(&api, &tenant, gone)
+    removed(&api, &tenant, gone).await
 }
 
 /// What is gone already is removed as well.
-pub(super) fn removed(
+pub(super) async fn removed(
     api: &Api,
     tenant: &Tenant,
     gone: Result<(), StoreError>,
 ) -> Result<HttpResponse, Problem> {
     match gone {
         Ok(()) | Err(StoreError::NotFound) => {
-            api.platform.directory_changed(tenant.id(), Changed::Routes);
+            api.platform
+                .directory_changed(tenant.id(), Changed::Routes)
+                .await;
             Ok(HttpResponse::NoContent().finish())
         }
         Err(error) => Err(error.into()),

@@ -386,23 +386,32 @@ async fn a_published_change_of_the_plan_holds_for_the_next_call() {
         .post(&format!("{path}/publish"), &json!({ "note": "busy" }))
         .await
         .is(201);
-    // Calls that come while the change is being read may still run the plan before it.
-    crate::harness::eventually("the new plan runs", || async {
+    let mut line = platform.called_by(&phone).await;
+    assert_eq!(line.is_refused().await, 486);
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn a_change_that_is_answered_is_followed_by_the_next_call() {
+    let phone = Phone::start().await;
+    let busy = plan("busy", None).hang_up("busy", "user_busy").build();
+    let gone = plan("gone", None).hang_up("gone", "number_changed").build();
+    let platform = Builder::new(busy, &phone)
+        .number(SECOND_NUMBER, gone)
+        .start()
+        .await;
+    let number = platform.seeded.numbers[CUSTOMER_NUMBER];
+    let path = format!("/v1/accounts/me/numbers/{number}");
+    for (whose, status) in [(SECOND_NUMBER, 410), (CUSTOMER_NUMBER, 486)].repeat(5) {
+        let plan = platform.seeded.plans[whose];
+        platform
+            .api
+            .patch(&path, &json!({ "call_plan": plan }))
+            .await
+            .is(200);
         let mut line = platform.called_by(&phone).await;
-        let status = line
-            .until("an answer", |event| match event {
-                strowger_sip::event::Event::Refused { status, .. } => Some(*status),
-                strowger_sip::event::Event::Accepted { .. } => Some(200),
-                _ => None,
-            })
-            .await;
-        if status == 200 {
-            line.hang_up();
-            line.is_over().await;
-        }
-        (status == 486).then_some(())
-    })
-    .await;
+        assert_eq!(line.is_refused().await, status);
+    }
     platform.finish().await;
 }
 
