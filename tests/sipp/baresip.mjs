@@ -11,6 +11,8 @@ import { folder, freePort, isTaken, start, until } from "./processes.mjs";
 import { check } from "./report.mjs";
 import { fromWav, presence, tone, toWav } from "./sound.mjs";
 
+/** baresip's RTP comes from here, whatever address it has signalled. */
+const HERE = "127.0.0.1";
 const MENU = 380;
 /** Bytes of a second of 16 bit sound at 8 kHz. */
 const PCM_SECOND = 16_000;
@@ -22,15 +24,16 @@ class Baresip {
   static async start({ name, number, hertz }) {
     const phone = new Baresip();
     phone.folder = join(folder, `baresip-${name}`);
-    phone.sip = await freePort();
-    phone.control = await freePort();
+    // It takes the port after SIP's for TLS, asked or not.
+    phone.sip = await freePort(HERE, 20);
+    phone.control = phone.sip + 2;
     mkdirSync(phone.folder);
     const words = join(phone.folder, "words.wav");
     writeFileSync(words, toWav(tone(hertz, 60)));
     const config = {
       poll_method: "epoll",
-      sip_listen: `127.0.0.1:${phone.sip}`,
-      net_interface: "127.0.0.1",
+      sip_listen: `${HERE}:${phone.sip}`,
+      net_interface: HERE,
       audio_source: `aufile,${words}`,
       audio_player: "aubridge,nobody",
       audio_alert: "aubridge,nobody",
@@ -38,8 +41,9 @@ class Baresip {
       auplay_srate: 8000,
       ausrc_channels: 1,
       auplay_channels: 1,
+      rtp_ports: `${phone.sip + 4}-${phone.sip + 19}`,
       snd_path: phone.folder,
-      ctrl_tcp_listen: `127.0.0.1:${phone.control}`,
+      ctrl_tcp_listen: `${HERE}:${phone.control}`,
     };
     const lines = Object.entries(config).map(([key, value]) => `${key} ${value}`);
     const modules = [
@@ -49,13 +53,13 @@ class Baresip {
       ...["menu", "ctrl_tcp"].map((name) => `module_app ${name}.so`),
     ];
     writeFileSync(join(phone.folder, "config"), [...lines, ...modules, ""].join("\n"));
-    const account = `<sip:${number}@127.0.0.1:${phone.sip}>;regint=0;answermode=auto`;
+    const account = `<sip:${number}@${HERE}:${phone.sip}>;regint=0;answermode=auto`;
     writeFileSync(join(phone.folder, "accounts"), `${account};audio_codecs=pcma\n`);
     writeFileSync(join(phone.folder, "contacts"), "");
     phone.process = start("baresip", ["-4", "-f", phone.folder], {
       log: join(folder, `baresip-${name}.log`),
     });
-    await until(() => isTaken(phone.sip) || !phone.process.lives());
+    await until(() => isTaken(phone.sip, HERE) || !phone.process.lives());
     if (!phone.process.lives()) throw new Error(`baresip: ${phone.process.output()}`);
     return phone;
   }
@@ -64,9 +68,7 @@ class Baresip {
   async command(command, params) {
     const text = JSON.stringify({ command, params, token: "1" });
     return new Promise((resolve, reject) => {
-      const socket = connect(this.control, "127.0.0.1", () =>
-        socket.write(`${text.length}:${text},`),
-      );
+      const socket = connect(this.control, HERE, () => socket.write(`${text.length}:${text},`));
       let answer = "";
       socket.on("data", (bytes) => {
         answer += bytes.toString();
@@ -94,10 +96,10 @@ class Baresip {
 }
 
 export async function baresip() {
-  const platform = await Platform.start("baresip");
+  const platform = await Platform.start("baresip", HERE);
   const number = platform.demo.service_numbers[0];
   const [a, b] = [await Baresip.start(A), await Baresip.start(B)];
-  await trunk(platform, B.number, b.sip);
+  await trunk(platform, B.number, b.sip, { host: `${HERE}:${b.sip}` });
   const nodes = {
     menu: ["ivr_menu", { prompt: [await sound(platform, MENU, 3)] }, { 1: "office" }],
     office: ["deliver_call", { destination: B.number, recording: "separate" }],

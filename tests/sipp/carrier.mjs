@@ -62,7 +62,9 @@ export async function carrier() {
   const carriers = ["uas_first_party", "uas_b_party"].map((scenario, at) =>
     sipp(scenario, { calls: CALLS, seconds: 90, args: ["-p", String(ports[at])] }),
   );
-  await until(() => ports.every(isTaken) || !carriers.every((process) => process.lives()));
+  await until(
+    () => ports.every((port) => isTaken(port)) || !carriers.every((process) => process.lives()),
+  );
 
   let [most, mostPorts] = [0, 0];
   const watch = setInterval(async () => {

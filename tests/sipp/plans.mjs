@@ -1,5 +1,6 @@
 // Call plans and what they need, made through the API.
 
+import { ours } from "./processes.mjs";
 import { tone, toWav } from "./sound.mjs";
 
 /** A plan: nodes of `{id: [type, properties, branches]}`; callers come to the one named first. */
@@ -45,7 +46,7 @@ export async function serve(platform, number, document) {
 export async function trunk(platform, prefix, port, more = {}) {
   const made = await platform.post("trunks", {
     name: `sipp ${prefix}`,
-    host: `127.0.0.1:${port}`,
+    host: `${ours}:${port}`,
     codecs: ["PCMA"],
     ...more,
   });

@@ -4,14 +4,14 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { folder, start, until } from "./processes.mjs";
+import { folder, ours, start, until } from "./processes.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const program = process.env.STROWGER_BIN ?? join(root, "target/debug/strowger");
 
 /** A demonstration on free ports, with a data folder of its own. */
 export class Platform {
-  static async start(name, ...flags) {
+  static async start(name, address = ours) {
     const platform = new Platform();
     platform.data = join(folder, name);
     platform.log = join(folder, `${name}.log`);
@@ -29,8 +29,8 @@ export class Platform {
         "--http",
         "127.0.0.1:0",
         "--sip",
-        "127.0.0.1:0",
-      ].concat(flags),
+        `${address}:0`,
+      ],
       { log: platform.log },
     );
     const ready = await until(() => written() > before || !platform.process.lives(), 60);

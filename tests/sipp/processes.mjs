@@ -9,6 +9,14 @@ import { join } from "node:path";
 
 const running = new Set();
 
+const octet = () => 1 + Math.floor(Math.random() * 250);
+
+/**
+ * The address of SIP and RTP: one of the loopback interface's 16 million, so that nothing comes here
+ * that other programs on this machine still send to a port that was theirs.
+ */
+export const ours = `127.${octet()}.${octet()}.${octet()}`;
+
 /** Everything that the tests write. */
 export const folder = mkdtempSync(join(tmpdir(), "strowger-strangers-"));
 
@@ -60,33 +68,41 @@ export async function until(question, seconds = 20) {
   }
 }
 
-/** Whether somebody listens at this UDP port, as the system knows it. */
-export function isTaken(port) {
-  const place = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+/** Whether somebody listens at this UDP port of an address, as the system knows it. */
+export function isTaken(port, address = ours) {
+  const hex = (number, digits) => number.toString(16).toUpperCase().padStart(digits, "0");
+  const octets = address.split(".").reverse().map(Number);
+  const place = ` ${octets.map((octet) => hex(octet, 2)).join("")}:${hex(port, 4)} `;
   return readFileSync("/proc/net/udp", "utf8").includes(place);
 }
 
 /**
- * A UDP and TCP port of the loopback interface that nobody has, below those that the system gives
- * to whoever asks for any.
+ * A UDP and TCP port of an address, and so many free ones in all from it on, below those that the
+ * system gives to whoever asks for any.
  */
-export async function freePort() {
+export async function freePort(address = ours, count = 1) {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 6_000);
-    const server = createServer();
-    const socket = createSocket("udp4");
-    const free = await Promise.all([
-      new Promise((resolve) => {
-        server.on("error", () => resolve(false));
-        server.listen(port, "127.0.0.1", () => resolve(true));
-      }),
-      new Promise((resolve) => {
-        socket.on("error", () => resolve(false));
-        socket.bind(port, "127.0.0.1", () => resolve(true));
-      }),
-    ]);
-    server.close();
-    socket.close();
-    if (free.every(Boolean)) return port;
+    const first = 10_000 + Math.floor(Math.random() * 6_000);
+    const ports = Array.from({ length: count }, (_, at) => first + at);
+    const free = await Promise.all(ports.map((port) => isFree(port, address)));
+    if (free.every(Boolean)) return first;
   }
+}
+
+async function isFree(port, address) {
+  const server = createServer();
+  const socket = createSocket("udp4");
+  const free = await Promise.all([
+    new Promise((resolve) => {
+      server.on("error", () => resolve(false));
+      server.listen(port, address, () => resolve(true));
+    }),
+    new Promise((resolve) => {
+      socket.on("error", () => resolve(false));
+      socket.bind(port, address, () => resolve(true));
+    }),
+  ]);
+  server.close();
+  socket.close();
+  return free.every(Boolean);
 }

@@ -2,7 +2,7 @@
 
 import { plan, serve, sound, trunk } from "./plans.mjs";
 import { Platform } from "./platform.mjs";
-import { freePort, isTaken, until } from "./processes.mjs";
+import { freePort, isTaken, ours, until } from "./processes.mjs";
 import { check } from "./report.mjs";
 import { Party } from "./rtp.mjs";
 import { sipp } from "./sipp.mjs";
@@ -19,7 +19,7 @@ const OTHERS = "+4477007";
 const CREDENTIALS = { username: "strowger", password: "an old relay" };
 const INBOUND = { username: "sipp", password: "a new relay" };
 /** Calls from this address must authenticate. */
-const STRICT = "127.0.0.2";
+const STRICT = ours.replace(/[0-9]+$/, "254");
 
 /** Everything that the rows of the table share. */
 class Bench {
@@ -42,19 +42,21 @@ class Bench {
       await sound(platform, ANNOUNCEMENT, 10),
       await sound(platform, MENU, 2),
     ];
-    [bench.menu, bench.hello, bench.nobody] = platform.demo.service_numbers;
+    [bench.menu, bench.hello, bench.nobody, bench.short] = platform.demo.service_numbers;
     const office = ["deliver_call", { destination: B_PARTIES + bench.b.port }];
     const menu = ["ivr_menu", { prompt: [prompt] }, { 1: "office" }];
     await serve(platform, bench.menu, plan({ menu, office }));
     const hello = ["play_audio", { sounds: [announcement] }];
     await serve(platform, bench.hello, plan({ hello }));
+    const short = ["play_audio", { sounds: [await sound(platform, ANNOUNCEMENT, 2)] }];
+    await serve(platform, bench.short, plan({ short }));
     const ringing = ["deliver_call", { destination: `${OTHERS}00001` }];
     await serve(platform, bench.nobody, plan({ ringing }));
     return bench;
   }
 
   /** sipp calls a number. */
-  calls(scenario, number, { keys = {}, args = [], address = "127.0.0.1" } = {}) {
+  calls(scenario, number, { keys = {}, args = [], address = ours } = {}) {
     return sipp(scenario, {
       remote: this.platform.sip,
       address,
@@ -87,7 +89,7 @@ class Bench {
   /** A scheduled call to sipp; how it ended. */
   async scheduled(more) {
     const { id } = await this.platform.post("scheduled_calls", {
-      service_number: this.hello,
+      service_number: this.short,
       first_party: `${OTHERS}00001`,
       ...more,
     });
@@ -124,7 +126,7 @@ const challengedBy = (scenario) => async (bench) => {
   const call = await bench.scheduled();
   const faults = differ(call, { state: "completed", cause: "normal_clearing" });
   await bench.record();
-  faults.push(...heard(bench.b, ANNOUNCEMENT, 9000));
+  faults.push(...heard(bench.b, ANNOUNCEMENT, 1600));
   return { process, status: await process.ended, faults };
 };
 

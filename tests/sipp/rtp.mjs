@@ -4,6 +4,7 @@
 
 import { createSocket } from "node:dgram";
 
+import { ours } from "./processes.mjs";
 import { RATE, WINDOW, fromAlaw, share, toAlaw, tone } from "./sound.mjs";
 
 const PCMA = 8;
@@ -31,7 +32,7 @@ function bound(port) {
   const socket = createSocket("udp4");
   return new Promise((resolve) => {
     socket.on("error", () => resolve(undefined));
-    socket.bind(port, "127.0.0.1", () => resolve(socket));
+    socket.bind(port, ours, () => resolve(socket));
   });
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { folder, start } from "./processes.mjs";
+import { folder, ours, start } from "./processes.mjs";
 
 const scenarios = join(dirname(fileURLToPath(import.meta.url)), "scenarios");
 let runs = 0;
@@ -14,11 +14,11 @@ let runs = 0;
  * scenario's `[name]`s.
  */
 export function sipp(scenario, { remote, calls = 1, seconds = 30, ...more } = {}) {
-  const { keys = {}, args = [], address = "127.0.0.1" } = more;
+  const { keys = {}, args = [], address = ours } = more;
   runs += 1;
   const name = join(folder, `${scenario}-${runs}`);
   const all = ["-sf", join(scenarios, `${scenario}.xml`), "-m", String(calls), "-nostdin"]
-    .concat(["-i", address, "-mi", "127.0.0.1", "-timeout", `${seconds}s`, "-timeout_error"])
+    .concat(["-i", address, "-mi", ours, "-timeout", `${seconds}s`, "-timeout_error"])
     .concat(["-trace_err", "-error_file", `${name}.errors`])
     .concat(Object.entries(keys).flatMap(([key, value]) => ["-key", key, String(value)]))
     .concat(args)
