@@ -227,7 +227,8 @@ impl Phone {
             return false;
         }
         match self.sip.endpoint().send(Observe).await {
-            Ok(live) => live.invites == 0 && live.unsettled == 0,
+            // A BYE that waits for the ACK of our 2xx is no transaction yet: its usage lingers.
+            Ok(live) => live.invites == 0 && live.lingering == 0 && live.unsettled == 0,
             Err(_closed) => true,
         }
     }
