@@ -11,14 +11,15 @@ use mio::{Events, Interest, Poll, Token};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slab::Slab;
-use strowger_media::mixer::{Room, Seat};
-use strowger_media::recorder::Tap;
+use strowger_media::mixer::Seat;
 use strowger_media::rtp::MAX_PACKET;
 use strowger_media::session::{self, Command, Leg, Path, Received};
 use strowger_media::{BEAT, Frame, SILENCE};
 
 use super::media_engine::{Counters, MediaEvent, MediaFact, MediaLegId, Record, RoomId, ToEngine};
-use super::recording_writer::{RecordingWriter, Written};
+use super::media_rooms::Rooms;
+use super::media_taps::{ActiveTap, Taps};
+use super::recording_writer::RecordingWriter;
 use super::rtp_socket::PortPair;
 use crate::telemetry;
 
@@ -101,48 +102,12 @@ impl Drop for Slot {
     }
 }
 
-struct Member {
-    leg: MediaLegId,
-    seat: Seat,
-}
-
-struct ActiveTap {
-    owner: MediaLegId,
-    recording: u16,
-    with: Option<MediaLegId>,
-    tap: Tap,
-    file: Written,
-    recipient: Recipient<MediaFact>,
-}
-
-impl Drop for ActiveTap {
-    /// Completes the file, also when the engine is lost; its owner hears of it from the disk thread.
-    fn drop(&mut self) {
-        let (leg, recording) = (self.owner, self.recording);
-        let (duration, contains_sound) = (self.tap.duration(), self.tap.contains_sound());
-        let (ended, recipient) = (self.tap.ended(), self.recipient.clone());
-        self.file.finish(move |failure| {
-            recipient.do_send(MediaFact {
-                leg,
-                event: MediaEvent::Recorded {
-                    recording,
-                    duration,
-                    contains_sound,
-                    ended,
-                    failure,
-                },
-            });
-        });
-    }
-}
-
 struct Engine {
     registry: mio::Registry,
-    writer: RecordingWriter,
     slots: Slab<Slot>,
     index: HashMap<MediaLegId, usize>,
-    rooms: HashMap<RoomId, (Room, Vec<Member>)>,
-    taps: Vec<ActiveTap>,
+    rooms: Rooms,
+    taps: Taps,
     rng: StdRng,
     buffer: Box<[u8; MAX_PACKET]>,
     out: Box<[u8; MAX_PACKET]>,
@@ -152,11 +117,10 @@ impl Engine {
     fn new(registry: mio::Registry, writer: RecordingWriter) -> Self {
         Self {
             registry,
-            writer,
             slots: Slab::new(),
             index: HashMap::new(),
-            rooms: HashMap::new(),
-            taps: Vec::new(),
+            rooms: Rooms::default(),
+            taps: Taps::new(writer),
             rng: StdRng::from_rng(&mut rand::rng()),
             buffer: Box::new([0; MAX_PACKET]),
             out: Box::new([0; MAX_PACKET]),
@@ -218,15 +182,11 @@ impl Engine {
             ToEngine::Bridge(a, b) => self.bridge(a, b),
             ToEngine::Unbridge(id) => self.unbridge(id),
             ToEngine::Join { leg, room, talker } => self.join(leg, room, talker),
-            ToEngine::Announce(room, tone) => {
-                if let Some((mixer, _)) = self.rooms.get_mut(&room) {
-                    mixer.announce(tone, None);
-                }
-            }
+            ToEngine::Announce(room, tone) => self.rooms.announce(room, tone),
             ToEngine::Leave(id) => self.leave(id),
             ToEngine::Record(id, record) => self.record(id, record),
             ToEngine::StopRecording(id, recording) => {
-                self.finish_taps(|tap| tap.owner == id && tap.recording == recording);
+                self.finish_taps(|tap| tap.is(id, recording));
             }
             ToEngine::Close(id) => self.close(id),
             ToEngine::ProvokePanic => provoke_panic(),
@@ -322,9 +282,7 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(*key) else {
             return;
         };
-        let (mixer, members) = self.rooms.entry(room).or_default();
-        let seat = mixer.join(talker);
-        members.push(Member { leg: id, seat });
+        let seat = self.rooms.join(room, id, talker);
         slot.room = Some((room, seat));
         slot.leg.set_path(Path::Mixed);
     }
@@ -335,13 +293,7 @@ impl Engine {
             return;
         };
         slot.leg.set_path(Path::Alone);
-        if let Some((mixer, members)) = self.rooms.get_mut(&room) {
-            mixer.leave(seat);
-            members.retain(|member| member.seat != seat);
-            if members.is_empty() {
-                self.rooms.remove(&room);
-            }
-        }
+        self.rooms.leave(room, seat);
     }
 
     fn record(&mut self, id: MediaLegId, record: Record) {
@@ -353,41 +305,24 @@ impl Engine {
             slot.taps += 1;
             slot.leg.listen(true);
         }
-        let file = self
-            .writer
-            .open(record.path, record.settings.layout.channels());
-        self.taps.push(ActiveTap {
-            owner: id,
-            recording: record.recording,
-            with: record.with,
-            tap: Tap::new(record.settings),
-            file,
-            recipient,
-        });
+        self.taps.start(id, record, recipient);
     }
 
     fn finish_taps(&mut self, which: impl Fn(&ActiveTap) -> bool) {
-        let mut index = 0;
-        while let Some(tap) = self.taps.get(index) {
-            if !which(tap) {
-                index += 1;
-                continue;
-            }
-            let tap = self.taps.swap_remove(index);
-            for id in [Some(tap.owner), tap.with].into_iter().flatten() {
+        while let Some(tap) = self.taps.take(&which) {
+            for id in tap.legs() {
                 if let Some(slot) = self.slot(id) {
                     slot.taps -= 1;
                     slot.leg.listen(slot.taps > 0);
                 }
             }
-            drop(tap);
         }
     }
 
     fn close(&mut self, id: MediaLegId) {
         self.unbridge(id);
         self.leave(id);
-        self.finish_taps(|tap| tap.owner == id);
+        self.finish_taps(|tap| tap.owner() == id);
         let Some(key) = self.index.remove(&id) else {
             return;
         };
@@ -464,19 +399,12 @@ impl Engine {
         for (_, slot) in &mut self.slots {
             slot.leg.hear(now);
         }
-        for (mixer, members) in self.rooms.values_mut() {
-            mixer.clear();
-            for member in members.iter() {
-                let slot = self
-                    .index
-                    .get(&member.leg)
-                    .and_then(|key| self.slots.get(*key));
-                if let Some(slot) = slot {
-                    mixer.add(member.seat, slot.leg.heard());
-                }
-            }
+        let (slots, index) = (&self.slots, &self.index);
+        let heard = |id: MediaLegId| Some(slots.get(*index.get(&id)?)?.leg.heard());
+        self.rooms.hear(heard);
+        if self.taps.hear(heard) {
+            self.finish_taps(ActiveTap::has_ended);
         }
-        self.beat_taps();
         for key in 0..self.slots.capacity() {
             let Some(slot) = self.slots.get(key) else {
                 continue;
@@ -493,13 +421,7 @@ impl Engine {
                         None => false,
                     }
                 }
-                (Path::Mixed, Some((room, seat))) => match self.rooms.get(&room) {
-                    Some((mixer, _)) => {
-                        mixer.mix(seat, &mut frame);
-                        true
-                    }
-                    None => false,
-                },
+                (Path::Mixed, Some((room, seat))) => self.rooms.mix(room, seat, &mut frame),
                 (Path::Alone | Path::Relayed | Path::Mixed, _) => false,
             };
             let Some(slot) = self.slots.get_mut(key) else {
@@ -514,23 +436,6 @@ impl Engine {
             }
             slot.counters.set(&slot.leg.statistics());
             slot.drain();
-        }
-    }
-
-    fn beat_taps(&mut self) {
-        let mut ended = false;
-        for tap in &mut self.taps {
-            let heard = |id: Option<MediaLegId>| {
-                id.and_then(|id| self.index.get(&id))
-                    .and_then(|key| self.slots.get(*key))
-                    .map_or(SILENCE, |slot| *slot.leg.heard())
-            };
-            let block = tap.tap.beat(&heard(Some(tap.owner)), &heard(tap.with));
-            tap.file.write(block);
-            ended |= tap.tap.ended().is_some();
-        }
-        if ended {
-            self.finish_taps(|tap| tap.tap.ended().is_some());
         }
     }
 }

@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod http_socket;
 pub mod media_engine;
+mod media_rooms;
+mod media_taps;
 mod media_thread;
 pub mod names;
 pub mod recording_writer;
