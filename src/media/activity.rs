@@ -1,6 +1,6 @@
 //! Whether somebody speaks, by the energy of the sound.
 
-use crate::{BEAT, Frame};
+use crate::{BEAT, Narrow};
 use std::time::Duration;
 
 /// Sound below this is never speech, in dBm0.
@@ -67,7 +67,7 @@ impl Activity {
     }
 
     /// Takes a frame; answers whether somebody speaks.
-    pub fn take(&mut self, frame: &Frame) -> bool {
+    pub fn take(&mut self, frame: &Narrow) -> bool {
         let level = level(frame).max(-90.0);
         let threshold = (self.noise + ABOVE_NOISE).clamp(FLOOR, CEILING);
         if level > threshold {
@@ -109,7 +109,7 @@ mod tests {
     use crate::{FRAME, SILENCE};
     use rand::{RngExt, SeedableRng};
 
-    fn noise(seed: u64, level: f32) -> impl FnMut() -> Frame {
+    fn noise(seed: u64, level: f32) -> impl FnMut() -> Narrow {
         let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
         // The mean square of even noise is a third of its peak's.
         let peak = amplitude(level) * (1.5_f32).sqrt();
@@ -126,7 +126,7 @@ mod tests {
         assert!(!activity.has_heard());
         let mut oscillator = Oscillator::new(440.0);
         for beat in 0..20 {
-            let frame: Frame =
+            let frame: Narrow =
                 std::array::from_fn(|_| (oscillator.next() * amplitude(-20.0)) as i16);
             assert_eq!(activity.take(&frame), beat >= 2, "beat {beat}");
         }

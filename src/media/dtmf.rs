@@ -7,7 +7,7 @@ pub use detector::Detector;
 
 use crate::rtp::Packet;
 use crate::tone::{Oscillator, amplitude};
-use crate::{FRAME, Frame, SILENCE};
+use crate::{FRAME, Narrow, SILENCE};
 use std::collections::VecDeque;
 
 /// The keys by their event codes.
@@ -235,7 +235,7 @@ impl Step {
     }
 
     /// The sound of this beat, for peers that take no telephone-events.
-    pub fn sound(self, frame: &mut Frame) {
+    pub fn sound(self, frame: &mut Narrow) {
         *frame = SILENCE;
         if self.beat >= SOUNDING {
             return;

@@ -13,6 +13,7 @@ pub mod activity;
 pub mod codec;
 mod direction;
 pub mod dtmf;
+mod frame;
 pub mod goertzel;
 pub mod mixer;
 pub mod music;
@@ -26,22 +27,4 @@ pub mod tone;
 pub mod wav;
 
 pub use direction::Direction;
-
-use std::time::Duration;
-
-/// Samples per second of all audio inside this crate.
-pub const SAMPLE_RATE: u32 = 8000;
-
-/// Samples of one beat: 20 ms at 8 kHz.
-pub const FRAME: usize = 160;
-
-/// The length of one beat.
-pub const BEAT: Duration = Duration::from_millis(20);
-
-/// One beat of audio.
-///
-/// *Shape*: 20 ms at 8 kHz, mono, 16-bit linear, host order.
-pub type Frame = [i16; FRAME];
-
-/// A frame without sound.
-pub const SILENCE: Frame = [0; FRAME];
+pub use frame::{BEAT, FRAME, Frame, Narrow, Rate, SAMPLE_RATE, SILENCE, WIDE_FRAME, Wide};

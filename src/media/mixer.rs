@@ -1,7 +1,7 @@
 //! Conference rooms: every member hears the sum of all others.
 
 use crate::tone::{Generator, Tone};
-use crate::{FRAME, Frame, SILENCE, activity};
+use crate::{FRAME, Narrow, SILENCE, activity};
 use std::collections::VecDeque;
 
 /// Names a member within its room.
@@ -38,7 +38,7 @@ pub struct Room {
     sum: [i32; FRAME],
     tones: VecDeque<(Tone, Option<Seat>)>,
     sounding: Option<(Generator, Option<Seat>)>,
-    tone: Frame,
+    tone: Narrow,
     /// Who does not hear the tone of this beat.
     spared: Option<Seat>,
 }
@@ -49,7 +49,7 @@ struct Member {
     talker: bool,
     hangover: u8,
     /// What it added to the sum in this beat.
-    said: Frame,
+    said: Narrow,
 }
 
 impl Default for Room {
@@ -136,7 +136,7 @@ impl Room {
     }
 
     /// Adds what a member said in this beat.
-    pub fn add(&mut self, seat: Seat, frame: &Frame) {
+    pub fn add(&mut self, seat: Seat, frame: &Narrow) {
         let crowd = self.members.len() > ALL_MIXED;
         let Some(at) = self.position(seat) else {
             return;
@@ -162,7 +162,7 @@ impl Room {
     }
 
     /// Writes what a member hears in this beat: all but itself.
-    pub fn mix(&self, seat: Seat, frame: &mut Frame) {
+    pub fn mix(&self, seat: Seat, frame: &mut Narrow) {
         let Some(at) = self.position(seat) else {
             *frame = SILENCE;
             return;
@@ -186,7 +186,7 @@ impl Room {
 }
 
 /// Adds two frames without clipping.
-pub fn sum(a: &Frame, b: &Frame) -> Frame {
+pub fn sum(a: &Narrow, b: &Narrow) -> Narrow {
     std::array::from_fn(|at| limit(i32::from(a[at]) + i32::from(b[at])))
 }
 
@@ -208,7 +208,7 @@ mod tests {
     use crate::goertzel::hears;
     use proptest::prelude::*;
 
-    fn heard(room: &Room, seat: Seat) -> Frame {
+    fn heard(room: &Room, seat: Seat) -> Narrow {
         let mut frame = [99; FRAME];
         room.mix(seat, &mut frame);
         frame

@@ -1,7 +1,7 @@
 //! Playing lists of sounds.
 
 use crate::tone::{Generator, Tone};
-use crate::{FRAME, Frame, SAMPLE_RATE, SILENCE};
+use crate::{FRAME, Narrow, SAMPLE_RATE, SILENCE};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl Player {
     }
 
     /// Takes the next 20 ms.
-    pub fn take(&mut self, frame: &mut Frame) -> Played<'_> {
+    pub fn take(&mut self, frame: &mut Narrow) -> Played<'_> {
         *frame = SILENCE;
         let mut filled = 0;
         while filled < FRAME {

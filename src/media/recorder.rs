@@ -1,7 +1,7 @@
 //! Recording what legs hear.
 
 use crate::activity::Activity;
-use crate::{BEAT, FRAME, Frame, mixer};
+use crate::{BEAT, FRAME, Narrow, mixer};
 use std::time::Duration;
 
 /// How one or two legs are put on record.
@@ -95,7 +95,7 @@ impl Tap {
 
     /// Takes a beat: what the first leg was heard to say, and the second
     /// ([`SILENCE`](crate::SILENCE) for one that is not there).
-    pub fn beat(&mut self, a: &Frame, b: &Frame) -> Block {
+    pub fn beat(&mut self, a: &Narrow, b: &Narrow) -> Block {
         let mut samples = [0; 2 * FRAME];
         let both = match self.settings.layout {
             Layout::Alone => *a,
@@ -200,7 +200,7 @@ mod tests {
     };
 
     /// A sound that counts as speech.
-    fn speech() -> Frame {
+    fn speech() -> Narrow {
         std::array::from_fn(|at| if at % 8 < 4 { 5000 } else { -5000 })
     }
 

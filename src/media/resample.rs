@@ -1,4 +1,9 @@
-//! Changing the sample rate of whole sounds, before they are played.
+//! Changing the sample rate: of whole sounds before they are played, and of live sound between
+//! 8 and 16 kHz.
+
+mod live;
+
+pub use live::{Converter, Doubler, Halver};
 
 /// Zero crossings of the filter on each side, at the lower of the two rates.
 const CROSSINGS: u32 = 40;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use strowger_media::Frame;
 use strowger_media::mixer::{Room, Seat};
 use strowger_media::tone::Tone;
+use strowger_media::{Frame, Narrow, SILENCE};
 
 use super::media_engine::{MediaLegId, RoomId};
 
@@ -46,7 +46,7 @@ impl Rooms {
     }
 
     /// Takes what all members said in this beat.
-    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Frame>) {
+    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Narrow>) {
         for seated in self.0.values_mut() {
             seated.room.clear();
             for (seat, leg) in &seated.members {
@@ -61,7 +61,9 @@ impl Rooms {
     pub(super) fn mix(&self, room: RoomId, seat: Seat, frame: &mut Frame) -> bool {
         let seated = self.0.get(&room);
         if let Some(seated) = seated {
-            seated.room.mix(seat, frame);
+            let mut said = SILENCE;
+            seated.room.mix(seat, &mut said);
+            *frame = said.into();
         }
         seated.is_some()
     }

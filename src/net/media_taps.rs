@@ -2,7 +2,7 @@
 
 use actix::Recipient;
 use strowger_media::recorder::Tap;
-use strowger_media::{Frame, SILENCE};
+use strowger_media::{Narrow, SILENCE};
 
 use super::media_engine::{MediaEvent, MediaFact, MediaLegId, Record};
 use super::recording_writer::{RecordingWriter, Written};
@@ -102,7 +102,7 @@ impl Taps {
     }
 
     /// Puts a beat on record; answers whether a recording has ended by itself.
-    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Frame>) -> bool {
+    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Narrow>) -> bool {
         let mut ended = false;
         for tap in &mut self.active {
             let a = heard(tap.owner).unwrap_or(&SILENCE);

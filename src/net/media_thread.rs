@@ -14,7 +14,7 @@ use slab::Slab;
 use strowger_media::mixer::Seat;
 use strowger_media::rtp::MAX_PACKET;
 use strowger_media::session::{self, Command, Leg, Path, Received};
-use strowger_media::{BEAT, Frame, SILENCE};
+use strowger_media::{BEAT, Frame};
 
 use super::media_engine::{Counters, MediaEvent, MediaFact, MediaLegId, Record, RoomId, ToEngine};
 use super::media_rooms::Rooms;
@@ -400,7 +400,7 @@ impl Engine {
             slot.leg.hear(now);
         }
         let (slots, index) = (&self.slots, &self.index);
-        let heard = |id: MediaLegId| Some(slots.get(*index.get(&id)?)?.leg.heard());
+        let heard = |id: MediaLegId| Some(slots.get(*index.get(&id)?)?.leg.heard_narrow());
         self.rooms.hear(heard);
         if self.taps.hear(heard) {
             self.finish_taps(ActiveTap::has_ended);
@@ -409,7 +409,7 @@ impl Engine {
             let Some(slot) = self.slots.get(key) else {
                 continue;
             };
-            let mut frame: Frame = SILENCE;
+            let mut frame = Frame::SILENCE;
             let say = match (slot.leg.path(), slot.room) {
                 (Path::Transcoded, _) => {
                     let peer = slot.peer.and_then(|peer| self.index.get(&peer));

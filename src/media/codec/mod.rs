@@ -2,7 +2,7 @@
 
 pub mod g711;
 
-use crate::Frame;
+use crate::Narrow;
 
 /// An audio codec with a static payload type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,7 +63,7 @@ impl Codec {
     }
 
     /// Encodes one frame.
-    pub fn encode(self, frame: &Frame, payload: &mut [u8; crate::FRAME]) {
+    pub fn encode(self, frame: &Narrow, payload: &mut [u8; crate::FRAME]) {
         let table = match self {
             Self::Pcma => g711::encode_a_law,
             Self::Pcmu => g711::encode_mu_law,

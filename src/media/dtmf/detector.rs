@@ -2,7 +2,7 @@
 
 use super::{FREQUENCIES, key_of};
 use crate::tone::level_of_amplitude;
-use crate::{FRAME, Frame, SAMPLE_RATE, activity};
+use crate::{FRAME, Narrow, SAMPLE_RATE, activity};
 
 /// The frequencies of rows and columns, in hertz.
 ///
@@ -46,7 +46,7 @@ pub struct Detector {
 
 impl Detector {
     /// Takes a frame; answers a key when it begins.
-    pub fn take(&mut self, frame: &Frame) -> Option<char> {
+    pub fn take(&mut self, frame: &Narrow) -> Option<char> {
         let pair = pair_in(frame);
         if pair.is_some() && pair == self.told {
             self.missing = 0;
@@ -71,7 +71,7 @@ impl Detector {
 }
 
 /// The event code of the key whose tone pair fills this frame.
-fn pair_in(frame: &Frame) -> Option<u8> {
+fn pair_in(frame: &Narrow) -> Option<u8> {
     let total = activity::level(frame);
     if total < WEAKEST {
         return None;
@@ -90,7 +90,7 @@ fn pair_in(frame: &Frame) -> Option<u8> {
 }
 
 /// The frequency of a group that stands out, and its level.
-fn strongest(frame: &Frame, group: [u16; 4]) -> Option<(u16, f32)> {
+fn strongest(frame: &Narrow, group: [u16; 4]) -> Option<(u16, f32)> {
     let mut levels = group.map(|hertz| (hertz, level(frame, hertz)));
     levels.sort_by(|a, b| b.1.total_cmp(&a.1));
     let [first, second, ..] = levels;
@@ -98,7 +98,7 @@ fn strongest(frame: &Frame, group: [u16; 4]) -> Option<(u16, f32)> {
 }
 
 /// The level of one frequency in dBm0 by an unweighted Goertzel filter: 50 Hz wide.
-fn level(frame: &Frame, hertz: u16) -> f32 {
+fn level(frame: &Narrow, hertz: u16) -> f32 {
     let step = std::f32::consts::TAU * f32::from(hertz) / SAMPLE_RATE as f32;
     let coefficient = 2.0 * step.cos();
     let (mut before, mut last) = (0.0_f32, 0.0_f32);
@@ -138,7 +138,7 @@ mod tests {
         let mut detector = Detector::default();
         let frames = sound
             .chunks_exact(FRAME)
-            .filter_map(|chunk| <&Frame>::try_from(chunk).ok());
+            .filter_map(|chunk| <&Narrow>::try_from(chunk).ok());
         frames.filter_map(|frame| detector.take(frame)).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use super::Packet;
 use crate::codec::Codec;
-use crate::{FRAME, Frame, SILENCE};
+use crate::{FRAME, Narrow, SILENCE};
 
 /// Samples that the buffer can hold: 512 ms. A power of two, so that timestamps wrap with it.
 const ROOM: u32 = 4096;
@@ -40,7 +40,7 @@ pub struct JitterBuffer {
     samples: Box<[Option<i16>]>,
     stream: Option<Stream>,
     /// The last frame that came whole, for concealment.
-    last: Frame,
+    last: Narrow,
     /// Packets that came after their time.
     late: u64,
 }
@@ -144,7 +144,7 @@ impl JitterBuffer {
 
     /// Takes out the next 20 ms. What is missing is concealed by what was last heard, fading away;
     /// `false` when there was nothing at all.
-    pub fn take(&mut self, frame: &mut Frame) -> bool {
+    pub fn take(&mut self, frame: &mut Narrow) -> bool {
         let Some(stream) = self.stream.as_mut() else {
             *frame = SILENCE;
             return false;
@@ -201,7 +201,7 @@ impl JitterBuffer {
 }
 
 /// The frame to be heard in place of the `missing`th lost one.
-fn conceal(last: &Frame, missing: u32, frame: &mut Frame) {
+fn conceal(last: &Narrow, missing: u32, frame: &mut Narrow) {
     if missing > CONCEALED {
         *frame = SILENCE;
         return;

@@ -19,8 +19,8 @@
 //! On the beat, in three rounds so that nobody hears half of an old and half of a new beat:
 //! ```text
 //! for each leg:   leg.hear(now)                            // takes 20 ms from its jitter buffer
-//! for each room:  room.clear(); for its members: room.add(seat, leg.heard())
-//! for each tap:   tap.beat(a.heard(), b.heard())           // a block for the disk thread
+//! for each room:  room.clear(); for its members: room.add(seat, leg.heard_narrow())
+//! for each tap:   tap.beat(a.heard_narrow(), b.heard_narrow())       // a block for the disk thread
 //! for each leg:   say = peer.heard() (Path::Transcoded) | room.mix(seat) (Path::Mixed) | None
 //!                 if let Some(len) = leg.tick(now, say, &mut out) { send(leg.remote(), &out[..len]) }
 //!                 if let Some(len) = leg.report(now, &mut out) { send(leg.remote_rtcp(), &out[..len]) }
@@ -48,10 +48,11 @@ pub use words::{Command, Connection, Event, Ignored, Passing, Path, Received, Se
 use crate::codec::Codec;
 use crate::dtmf;
 use crate::player::Player;
+use crate::resample::Converter;
 use crate::rtp::jitter_buffer::JitterBuffer;
 use crate::rtp::quality::Reception;
 use crate::rtp::{Packet, Statistics};
-use crate::{Frame, SILENCE};
+use crate::{Frame, Narrow, SILENCE};
 use control::Control;
 use latch::Latch;
 use outgoing::Outgoing;
@@ -77,11 +78,15 @@ pub struct Leg {
     reception: Reception,
     buffer: JitterBuffer,
     heard: Frame,
+    /// The same at 8 kHz, where `heard` is wideband.
+    narrow: Narrow,
     keys_heard: dtmf::Receiver,
     tones_heard: dtmf::Detector,
     outgoing: Outgoing,
     keys: dtmf::Sender,
     player: Option<(u32, Player)>,
+    /// Brings what a bridge or room says to the rate of this leg's codec.
+    converter: Converter,
     /// Beats since a packet of the bridged leg was passed on.
     relay_idle: u32,
     /// Beats since a telephone-event of the bridged leg was passed on.
@@ -128,7 +133,9 @@ impl Leg {
             since: now,
             reception: Reception::new(now),
             buffer: JitterBuffer::new(),
-            heard: SILENCE,
+            heard: Frame::SILENCE,
+            narrow: SILENCE,
+            converter: Converter::default(),
             keys_heard: dtmf::Receiver::default(),
             tones_heard: dtmf::Detector::default(),
             outgoing: Outgoing::new(rng),
@@ -216,7 +223,7 @@ impl Leg {
     fn forget_unheard(&mut self) {
         if !self.is_decoded() {
             self.buffer.clear();
-            self.heard = SILENCE;
+            self.be_silent();
         }
     }
 
@@ -272,18 +279,31 @@ impl Leg {
 
     /// First round of the beat: takes the next 20 ms from the jitter buffer.
     pub fn hear(&mut self, _now: Instant) {
-        if self.is_decoded() {
-            self.buffer.take(&mut self.heard);
-            if self.keys_are_tones() {
-                let key = self.tones_heard.take(&self.heard);
-                self.events.extend(key.map(Event::Digit));
-            }
+        if !self.is_decoded() {
+            return;
+        }
+        self.buffer.take(&mut self.narrow);
+        self.heard = Frame::Narrow(self.narrow);
+        if self.keys_are_tones() {
+            let key = self.tones_heard.take(&self.narrow);
+            self.events.extend(key.map(Event::Digit));
         }
     }
 
-    /// What the peer said in this beat; silence when nothing needs to hear this leg.
+    /// What the peer said in this beat, at the rate of its codec; silence when nothing needs to
+    /// hear this leg.
     pub fn heard(&self) -> &Frame {
         &self.heard
+    }
+
+    /// The same in the telephone band, whatever the codec.
+    pub fn heard_narrow(&self) -> &Narrow {
+        &self.narrow
+    }
+
+    fn be_silent(&mut self) {
+        self.heard = Frame::SILENCE;
+        self.narrow = SILENCE;
     }
 
     /// Notices that the peer has fallen silent.

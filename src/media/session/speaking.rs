@@ -4,7 +4,7 @@ use super::{Connection, Event, Leg, Passing, Path};
 use crate::dtmf;
 use crate::player::Played;
 use crate::rtp::Packet;
-use crate::{FRAME, Frame, SILENCE};
+use crate::{FRAME, Frame, Narrow, Rate, SILENCE};
 use std::time::Instant;
 
 /// Beats without a relayed packet until we fill in silence ourselves: 200 ms, more than any jitter
@@ -69,7 +69,7 @@ impl Leg {
 
     /// Last round of the beat: writes what the peer hears now and answers its length in `out`, to
     /// be sent to [`remote`](Self::remote). `say` is the sound of the bridged leg or room, where
-    /// there is one. `None` when nothing is to be sent: not connected, on hold, or packets are
+    /// there is one, at any rate. `None` when nothing is to be sent: not connected, on hold, or packets are
     /// being relayed. A peer to whom nothing is said hears silence all the time, so that NATs and
     /// timeouts on the way stay open.
     pub fn tick(&mut self, now: Instant, say: Option<&Frame>, out: &mut [u8]) -> Option<usize> {
@@ -105,7 +105,7 @@ impl Leg {
     }
 
     /// What this beat is for: keys before a play, a play before a bridge or room.
-    fn next_said(&mut self, say: Option<&Frame>, frame: &mut Frame) -> Said {
+    fn next_said(&mut self, say: Option<&Frame>, frame: &mut Narrow) -> Said {
         if let Some(step) = self.keys.beat() {
             return Said::Key(step);
         }
@@ -129,13 +129,15 @@ impl Leg {
             let waits = self.relay_idle < RELAY_PATIENCE;
             return if waits { Said::Nothing } else { Said::Sound };
         }
-        if let Some(say) = say {
-            *frame = *say;
+        if let Some(say) = say
+            && let Frame::Narrow(said) = self.converter.take(say, Rate::Narrow)
+        {
+            *frame = said;
         }
         Said::Sound
     }
 
-    fn send_sound(&mut self, agreed: &Connection, frame: &Frame, out: &mut [u8]) -> Option<usize> {
+    fn send_sound(&mut self, agreed: &Connection, frame: &Narrow, out: &mut [u8]) -> Option<usize> {
         let mut payload = [0; FRAME];
         agreed.codec.encode(frame, &mut payload);
         self.outgoing.sound(agreed.payload_type, &payload, out)

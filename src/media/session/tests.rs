@@ -133,7 +133,7 @@ impl Bench {
         }
         self.room.clear();
         for (line, &seat) in self.lines.iter().zip(&self.seats) {
-            self.room.add(seat, line.leg.heard());
+            self.room.add(seat, line.leg.heard_narrow());
         }
         for number in 0..self.lines.len() {
             let say = match self.lines[number].leg.path() {
@@ -143,7 +143,7 @@ impl Bench {
                 Path::Mixed => {
                     let mut frame = SILENCE;
                     self.room.mix(self.seats[number], &mut frame);
-                    Some(frame)
+                    Some(Frame::Narrow(frame))
                 }
                 Path::Alone | Path::Relayed => None,
             };

@@ -226,7 +226,7 @@ async fn run(
                 let now = Instant::now();
                 leg.hear(now);
                 if connected {
-                    heard.lock().unwrap().extend_from_slice(leg.heard());
+                    heard.lock().unwrap().extend_from_slice(leg.heard_narrow());
                 }
                 let length = leg.tick(now, None, &mut out);
                 *remote.lock().unwrap() = leg.remote();
