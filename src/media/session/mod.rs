@@ -36,6 +36,7 @@
 //! locked or logged in `receive`, `relay`, `hear` and `tick`.
 
 mod control;
+mod ear;
 mod latch;
 mod outgoing;
 mod speaking;
@@ -49,11 +50,12 @@ use crate::codec::Codec;
 use crate::dtmf;
 use crate::player::Player;
 use crate::resample::Converter;
-use crate::rtp::jitter_buffer::JitterBuffer;
+use crate::rtp::jitter_buffer::Kind;
 use crate::rtp::quality::Reception;
 use crate::rtp::{Packet, Statistics};
 use crate::{Frame, Narrow, SILENCE};
 use control::Control;
+use ear::Ear;
 use latch::Latch;
 use outgoing::Outgoing;
 use rand::Rng;
@@ -76,7 +78,7 @@ pub struct Leg {
     /// When the peer was last heard, or began to be expected.
     since: Instant,
     reception: Reception,
-    buffer: JitterBuffer,
+    ear: Ear,
     heard: Frame,
     /// The same at 8 kHz, where `heard` is wideband.
     narrow: Narrow,
@@ -132,7 +134,7 @@ impl Leg {
             flow: Flow::Awaited,
             since: now,
             reception: Reception::new(now),
-            buffer: JitterBuffer::new(),
+            ear: Ear::new(),
             heard: Frame::SILENCE,
             narrow: SILENCE,
             converter: Converter::default(),
@@ -175,7 +177,7 @@ impl Leg {
             self.flow = Flow::Awaited;
         }
         if before.is_some_and(|before| before.codec != connection.codec) {
-            self.buffer.clear();
+            self.ear.clear();
         }
         self.forget_unheard();
     }
@@ -222,7 +224,7 @@ impl Leg {
 
     fn forget_unheard(&mut self) {
         if !self.is_decoded() {
-            self.buffer.clear();
+            self.ear.clear();
             self.be_silent();
         }
     }
@@ -260,6 +262,7 @@ impl Leg {
             codec: connection.codec,
         };
         if telephone_event {
+            self.ear.pass(&packet.header);
             let key = self.keys_heard.take(&packet);
             self.events.extend(key.map(Event::Digit));
             return match self.path {
@@ -267,8 +270,13 @@ impl Leg {
                 Path::Alone | Path::Mixed => Received::Kept,
             };
         }
-        if audio && self.is_decoded() {
-            self.buffer.insert(&packet, connection.codec);
+        if self.is_decoded() {
+            let kind = if audio {
+                Kind::Sound
+            } else {
+                Kind::ComfortNoise
+            };
+            self.ear.insert(&packet, kind);
         }
         if audio && self.path == Path::Relayed {
             Received::Relay(passing)
@@ -279,10 +287,10 @@ impl Leg {
 
     /// First round of the beat: takes the next 20 ms from the jitter buffer.
     pub fn hear(&mut self, _now: Instant) {
-        if !self.is_decoded() {
+        let Some(codec) = self.codec().filter(|_| self.is_decoded()) else {
             return;
-        }
-        self.buffer.take(&mut self.narrow);
+        };
+        self.narrow = *self.ear.beat(codec);
         self.heard = Frame::Narrow(self.narrow);
         if self.keys_are_tones() {
             let key = self.tones_heard.take(&self.narrow);
@@ -388,7 +396,7 @@ impl Leg {
             packets_lost_by_peer: self.control.lost_by_peer(),
             jitter_of_peer: self.control.jitter_of_peer(),
             round_trip: self.control.round_trip(),
-            packets_late: self.buffer.late(),
+            packets_late: self.ear.counts().late,
             foreign: self.foreign,
             malformed: self.malformed,
         }

@@ -13,7 +13,7 @@ use crate::mixer::{Room, Seat};
 use crate::player::Sound;
 use crate::rtp::{Header, MAX_PACKET};
 use crate::tone::{Generator, Tone};
-use crate::{BEAT, Direction, FRAME};
+use crate::{BEAT, Direction, FRAME, SILENCE};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::Arc;
