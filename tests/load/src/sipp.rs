@@ -1,0 +1,169 @@
+//! sipp as caller and as called.
+
+use std::fs::File;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::platform::end;
+
+/// A run of sipp, kept on the core of who starts it.
+pub(crate) struct Sipp {
+    child: Child,
+    statistics: PathBuf,
+    log: PathBuf,
+}
+
+/// What sipp says of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) successful: u64,
+    pub(crate) retransmissions: u64,
+}
+
+/// Calls to make.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls {
+    pub(crate) remote: SocketAddrV4,
+    pub(crate) per_second: u32,
+    pub(crate) count: u32,
+    pub(crate) hold: Duration,
+}
+
+impl Sipp {
+    /// Calls a number.
+    pub(crate) fn call(folder: &Path, number: &str, calls: Calls) -> anyhow::Result<Self> {
+        let most = calls.count / calls.per_second.max(1) + 40;
+        let arguments = [
+            ("-s", number.to_owned()),
+            ("-r", calls.per_second.to_string()),
+            ("-m", calls.count.to_string()),
+            ("-l", calls.count.to_string()),
+            ("-d", calls.hold.as_millis().to_string()),
+            ("-timeout", format!("{most}s")),
+        ];
+        Self::start(folder, "uac", &arguments, Some(calls.remote))
+    }
+
+    /// Waits for calls at this port, and answers them.
+    pub(crate) fn answer(folder: &Path, port: u16) -> anyhow::Result<Self> {
+        let sipp = Self::start(folder, "uas", &[("-p", port.to_string())], None)?;
+        let end = Instant::now() + Duration::from_secs(10);
+        let bound = format!(":{port:04X} ");
+        while !std::fs::read_to_string("/proc/net/udp")?.contains(&bound) {
+            if Instant::now() > end {
+                bail!("sipp does not listen: {}", sipp.words());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(sipp)
+    }
+
+    fn start(
+        folder: &Path,
+        scenario: &str,
+        arguments: &[(&str, String)],
+        remote: Option<SocketAddrV4>,
+    ) -> anyhow::Result<Self> {
+        let scenarios = std::env::var("STROWGER_LOAD_SCENARIOS")
+            .context("STROWGER_LOAD_SCENARIOS is not set")?;
+        let name = format!("{scenario}-{:?}", Instant::now())
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let (statistics, log) = (
+            folder.join(format!("{name}.csv")),
+            folder.join(format!("{name}.log")),
+        );
+        let mut command = Command::new("sipp");
+        command
+            .arg("-sf")
+            .arg(format!("{scenarios}/{scenario}.xml"))
+            .args([
+                "-i",
+                "127.0.0.1",
+                "-mi",
+                "127.0.0.1",
+                "-nostdin",
+                "-key",
+                "media",
+                "40000",
+            ])
+            .args(["-buff_size", "4194304", "-trace_stat", "-fd", "1", "-stf"])
+            .arg(&statistics);
+        for (name, value) in arguments {
+            command.args([name, value.as_str()]);
+        }
+        if let Some(remote) = remote {
+            command.arg(remote.to_string());
+        }
+        let output = File::create(&log)?;
+        let child = command
+            .current_dir(folder)
+            .env("TERM", "dumb")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .context("sipp can't be started")?;
+        Ok(Self {
+            child,
+            statistics,
+            log,
+        })
+    }
+
+    /// Waits until all its calls are over; sipp ends by itself when its time is.
+    pub(crate) fn finish(mut self) -> anyhow::Result<Outcome> {
+        self.child.wait()?;
+        self.outcome()
+    }
+
+    /// Asks it to end, and waits for that.
+    pub(crate) fn stop(mut self) -> anyhow::Result<Outcome> {
+        let id = i32::try_from(self.child.id()).context("a process's number")?;
+        kill(Pid::from_raw(id), Signal::SIGUSR1).context("sipp can't be ended")?;
+        let limit = Instant::now() + Duration::from_secs(5);
+        while self.child.try_wait()?.is_none() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        end(&mut self.child);
+        self.outcome()
+    }
+
+    /// What it says of itself so far, a second late at most.
+    pub(crate) fn outcome(&self) -> anyhow::Result<Outcome> {
+        let text = std::fs::read_to_string(&self.statistics).unwrap_or_default();
+        let mut lines = text.lines();
+        let (Some(names), Some(last)) = (lines.next(), lines.next_back()) else {
+            bail!("sipp did nothing: {}", self.words());
+        };
+        let values: Vec<&str> = last.split(';').collect();
+        let value = |name: &str| {
+            let at = names.split(';').position(|found| found == name)?;
+            values.get(at)?.parse().ok()
+        };
+        let total = |name: &str| value(name).with_context(|| format!("sipp does not tell {name}"));
+        Ok(Outcome {
+            successful: total("SuccessfulCall(C)")?,
+            retransmissions: total("Retransmissions(C)")?,
+        })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn words(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
