@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use bytestring::ByteString;
 use thiserror::Error;
 
-use crate::grammar::{breaks_line, is_token, quote, split, trim, unquote};
+use crate::grammar::{breaks_line, is_token, pieces, quote, trim, unquote};
 use crate::params::Params;
 use crate::uri::{Uri, UriError};
 
@@ -34,8 +35,8 @@ pub enum AddressError {
 /// An address (RFC 3261 §20.10, `name-addr` or `addr-spec`), printed as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameAddr {
-    raw: String,
-    display: Option<String>,
+    raw: ByteString,
+    display: Option<ByteString>,
     uri: Uri,
     params: Params,
 }
@@ -46,18 +47,24 @@ impl NameAddr {
     /// # Errors
     /// The first thing wrong with it.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let whole = ByteString::from(text);
+        Self::read(&whole, &whole)
+    }
+
+    /// Reads one address, a piece of `whole`.
+    pub(crate) fn read(whole: &ByteString, text: &str) -> Result<Self, AddressError> {
         let text = trim(text);
         if text.is_empty() {
             return Err(AddressError::Missing);
         }
-        if split(text, ',').is_none() {
+        if pieces(text, b',').any(|piece| piece.is_none()) {
             return Err(AddressError::Unbalanced);
         }
         let (display, uri, rest) = if let Some(open) = open_bracket(text) {
             let display = text.get(..open).unwrap_or_default();
             let inner = text.get(open + 1..).unwrap_or_default();
             let (uri, rest) = inner.split_once('>').ok_or(AddressError::Unbalanced)?;
-            (read_display(display)?, uri, rest)
+            (read_display(whole, display)?, uri, rest)
         } else {
             // Without brackets all parameters are the header's, and the URI may hold neither
             // comma nor question mark (RFC 3261 §20.10).
@@ -69,10 +76,10 @@ impl NameAddr {
             (None, uri, text.get(end..).unwrap_or_default())
         };
         Ok(Self {
-            raw: text.to_owned(),
+            raw: whole.slice_ref(text),
             display,
-            uri: Uri::parse(uri)?,
-            params: Params::read(rest).ok_or(AddressError::Params)?,
+            uri: Uri::read(&whole.slice_ref(uri))?,
+            params: Params::read(whole, rest).ok_or(AddressError::Params)?,
         })
     }
 
@@ -81,11 +88,12 @@ impl NameAddr {
     /// # Errors
     /// The first thing wrong with any of them.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, AddressError> {
-        split(text, ',')
-            .ok_or(AddressError::Unbalanced)?
-            .into_iter()
-            .map(Self::parse)
-            .collect()
+        Self::read_list(&text.into()).collect()
+    }
+
+    /// Reads a comma-separated list of addresses.
+    pub(crate) fn read_list(text: &ByteString) -> impl Iterator<Item = Result<Self, AddressError>> {
+        pieces(text, b',').map(|piece| Self::read(text, piece.ok_or(AddressError::Unbalanced)?))
     }
 
     /// Makes an address; the display name is quoted and escaped.
@@ -99,8 +107,8 @@ impl NameAddr {
             None => format!("<{uri}>"),
         };
         Ok(Self {
-            raw,
-            display: display.map(ToOwned::to_owned),
+            raw: raw.into(),
+            display: display.map(Into::into),
             uri,
             params: Params::default(),
         })
@@ -182,13 +190,14 @@ fn open_bracket(text: &str) -> Option<usize> {
 ///
 /// RFC 3261 §25.1 lets only tokens stand without quotes. Characters that mean nothing here, such as
 /// dots in brackets or letters beyond ASCII, are let through, because telephones send them.
-fn read_display(text: &str) -> Result<Option<String>, AddressError> {
+fn read_display(whole: &ByteString, text: &str) -> Result<Option<ByteString>, AddressError> {
     let text = trim(text);
     if text.is_empty() {
         return Ok(None);
     }
     if text.starts_with('"') {
-        return unquote(text).map(Some).ok_or(AddressError::Unbalanced);
+        let said = unquote(text).ok_or(AddressError::Unbalanced)?;
+        return Ok(Some(said.into()));
     }
     if text
         .chars()
@@ -196,7 +205,7 @@ fn read_display(text: &str) -> Result<Option<String>, AddressError> {
     {
         return Err(AddressError::DisplayName);
     }
-    Ok(Some(text.to_owned()))
+    Ok(Some(whole.slice_ref(text)))
 }
 
 #[cfg(test)]

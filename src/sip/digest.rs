@@ -353,7 +353,7 @@ impl Params {
             return Err(DigestError::Scheme);
         }
         let mut params: Vec<(String, String)> = Vec::new();
-        for part in split(rest, ',').ok_or(DigestError::Malformed)? {
+        for part in split(rest, b',').ok_or(DigestError::Malformed)? {
             if trim(part).is_empty() {
                 continue;
             }

@@ -10,9 +10,11 @@ use crate::digest::{self, Challenge, Nonces};
 use crate::invite::{Caller, Next, Usage};
 use crate::message::reason_phrase;
 use crate::reader::{self, Message, Unreadable};
+use crate::transaction::key::{Fingerprint, Table};
+use crate::transaction::timers::Armed;
 use crate::transaction::{Lost, Owner, Transactions, draft, reply_flow};
 use rand::rngs::StdRng;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A SIP element without sockets: one input, then drain the effects, then the next input; one timer
@@ -20,9 +22,9 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Endpoint {
     pub(crate) tx: Transactions,
-    usages: HashMap<InviteId, Usage>,
+    usages: Table<InviteId, Kept>,
     /// Usages by Call-ID and our tag.
-    dialogs: HashMap<(String, String), InviteId>,
+    dialogs: Table<Fingerprint, InviteId>,
     /// Usages without terminal event.
     live: usize,
     last_invite: u64,
@@ -31,14 +33,22 @@ pub struct Endpoint {
     nonces: Option<Nonces>,
 }
 
+/// A usage in the table.
+#[derive(Debug)]
+struct Kept {
+    usage: Usage,
+    dialog: Fingerprint,
+    armed: Armed,
+}
+
 impl Endpoint {
     /// An endpoint without calls. The random numbers make tags, branches, nonces and Call-IDs: seed
     /// them from the system.
     pub fn new(config: Config, rng: StdRng) -> Self {
         Self {
             tx: Transactions::new(config, rng),
-            usages: HashMap::new(),
-            dialogs: HashMap::new(),
+            usages: Table::default(),
+            dialogs: Table::default(),
             live: 0,
             last_invite: 0,
             draining: false,
@@ -50,7 +60,10 @@ impl Endpoint {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
             Input::Message { flow, bytes } => match reader::read(bytes) {
-                Ok(message) if message.is_request() => self.request(message, flow, now),
+                Ok(mut message) if message.is_request() => {
+                    message.received_from(flow.remote);
+                    self.request(&Arc::new(message), flow, now);
+                }
                 Ok(message) => self.response(&message, flow, now),
                 Err(refused) => self.refuse_unreadable(refused, flow),
             },
@@ -105,9 +118,10 @@ impl Endpoint {
 
     /// The usage that a request within a dialog belongs to.
     pub(crate) fn usage_of(&mut self, message: &Message) -> Option<(InviteId, &mut Usage)> {
-        let tag = message.to().tag()?.to_owned();
-        let id = *self.dialogs.get(&(message.call_id().to_owned(), tag))?;
-        let usage = self.usages.get_mut(&id)?;
+        let tag = message.to().tag()?;
+        let dialog = self.tx.fingerprints.of_dialog(message.call_id(), tag);
+        let id = *self.dialogs.get(&dialog)?;
+        let usage = &mut self.usages.get_mut(&id)?.usage;
         let theirs = message.from().tag().unwrap_or_default();
         match usage.dialog_mut() {
             Some(dialog) if dialog.remote_tag() != theirs => None,
@@ -118,7 +132,7 @@ impl Endpoint {
     /// Our tag in a dialog; a new one when there is none.
     pub(crate) fn tag_of(&mut self, usage: Option<InviteId>) -> String {
         match usage.and_then(|id| self.usages.get(&id)) {
-            Some(usage) => usage.call_id_and_tag().1.to_owned(),
+            Some(kept) => kept.usage.call_id_and_tag().1.to_owned(),
             None => self.tx.word(),
         }
     }
@@ -126,10 +140,8 @@ impl Endpoint {
     /// Notes by which way the peer reaches us now. A peer that comes by a new connection, or from
     /// behind a translator that moved it, is answered there.
     pub(crate) fn follow(&mut self, id: InviteId, flow: Flow) {
-        let Some(usage) = self.usages.get_mut(&id) else {
-            return;
-        };
-        let Some(dialog) = usage.dialog_mut() else {
+        let kept = self.usages.get_mut(&id);
+        let Some(dialog) = kept.and_then(|kept| kept.usage.dialog_mut()) else {
             return;
         };
         let old = dialog.flow;
@@ -148,15 +160,22 @@ impl Endpoint {
     /// Takes a new usage into the tables.
     pub(crate) fn insert(&mut self, id: InviteId, usage: Usage) {
         let (call_id, tag) = usage.call_id_and_tag();
-        self.dialogs
-            .insert((call_id.to_owned(), tag.to_owned()), id);
+        let dialog = self.tx.fingerprints.of_dialog(call_id, tag);
+        self.dialogs.insert(dialog, id);
         let flow = usage.flow();
         if flow.transport.is_reliable() {
             self.tx.join_flow(flow, Owner::Usage(id));
         }
         self.live += 1;
-        self.tx.schedule.set(Owner::Usage(id), usage.deadline());
-        self.usages.insert(id, usage);
+        let mut armed = Armed::default();
+        let at = usage.deadline();
+        self.tx.schedule.set(Owner::Usage(id), &mut armed, at);
+        let kept = Kept {
+            usage,
+            dialog,
+            armed,
+        };
+        self.usages.insert(id, kept);
     }
 
     /// Lets a usage take an input, and keeps or forgets what it becomes.
@@ -165,23 +184,30 @@ impl Endpoint {
         id: InviteId,
         input: impl FnOnce(Usage, &mut Transactions) -> Next,
     ) {
-        let Some(usage) = self.usages.remove(&id) else {
+        let Some(kept) = self.usages.remove(&id) else {
             return;
         };
-        let (call_id, tag) = usage.call_id_and_tag();
-        let key = (call_id.to_owned(), tag.to_owned());
+        let Kept {
+            usage,
+            dialog,
+            mut armed,
+        } = kept;
         let flow = usage.flow();
         let was_live = !usage.is_closing();
         let next = input(usage, &mut self.tx);
         let is_live = next.as_ref().is_some_and(|usage| !usage.is_closing());
         self.live -= usize::from(was_live && !is_live);
-        self.tx
-            .schedule
-            .set(Owner::Usage(id), next.as_ref().and_then(Usage::deadline));
+        let at = next.as_ref().and_then(Usage::deadline);
+        self.tx.schedule.set(Owner::Usage(id), &mut armed, at);
         if let Some(usage) = next {
-            self.usages.insert(id, usage);
+            let kept = Kept {
+                usage,
+                dialog,
+                armed,
+            };
+            self.usages.insert(id, kept);
         } else {
-            self.dialogs.remove(&key);
+            self.dialogs.remove(&dialog);
             self.tx.leave_flow(&flow, Owner::Usage(id));
         }
     }
@@ -226,7 +252,8 @@ impl Endpoint {
     }
 
     fn challenge(&mut self, invite: InviteId, realm: String, now: Instant) {
-        let stale = matches!(self.usages.get(&invite), Some(Usage::Ringing(u)) if u.was_stale());
+        let usage = self.usages.get(&invite).map(|kept| &kept.usage);
+        let stale = matches!(usage, Some(Usage::Ringing(u)) if u.was_stale());
         let config = &self.tx.config;
         let (lifetime, room) = (config.nonce_lifetime, config.max_nonces);
         let rng = self.tx.rng();
@@ -301,7 +328,12 @@ impl Endpoint {
                     self.lost(lost, now);
                 }
                 Owner::Server(id) => self.tx.server_timeout(id, now),
-                Owner::Usage(id) => self.step(id, |usage, tx| usage.timeout(tx, now)),
+                Owner::Usage(id) => {
+                    if let Some(kept) = self.usages.get_mut(&id) {
+                        kept.armed.fired();
+                    }
+                    self.step(id, |usage, tx| usage.timeout(tx, now));
+                }
             }
         }
     }

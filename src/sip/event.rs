@@ -3,7 +3,10 @@
 use crate::command::{InviteId, Party};
 use crate::digest::{self, Ha1};
 use crate::flow::Flow;
+use crate::reader::Message;
 use bytes::Bytes;
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One output of an [`Endpoint`](crate::endpoint::Endpoint).
@@ -141,8 +144,8 @@ pub struct IncomingInvite {
     pub p_asserted_identity: Vec<Party>,
     /// Call-ID.
     pub call_id: String,
-    /// All headers in order, names as they came.
-    pub headers: Vec<(String, String)>,
+    /// The message itself: what else it says.
+    pub message: Arc<Message>,
     /// The offer; `None`: we shall offer in our 2xx.
     pub offer: Option<Bytes>,
     /// The answer to a challenge of ours whose nonce is good. Absent when the INVITE has none, or
@@ -151,12 +154,9 @@ pub struct IncomingInvite {
 }
 
 impl IncomingInvite {
-    /// The first header of this name, whatever its case. Knows nothing of compact names.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.as_str())
+    /// The first header of this name, by its long name.
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.message.header(name)
     }
 }
 

@@ -114,7 +114,7 @@ fn length_of_message(head: &[u8]) -> Option<usize> {
     if head.len() > MAX_HEAD {
         return None;
     }
-    let (scanned, _) = Head::scan(head);
+    let (scanned, _) = Head::scan(&Bytes::copy_from_slice(head));
     let body = scanned.content_length().ok()?.unwrap_or(0);
     (body <= MAX_BODY)
         .then(|| head.len().checked_add(body))

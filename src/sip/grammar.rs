@@ -1,13 +1,17 @@
 //! The basic rules of RFC 3261 §25.1 that header values share.
 
-/// Whether `c` may stand in a token (RFC 3261 §25.1).
-pub(crate) fn is_token_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c)
+/// Whether `byte` may stand in a token (RFC 3261 §25.1).
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+        )
 }
 
 /// Whether `text` is a token (RFC 3261 §25.1): method, header name, parameter name.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(is_token_char)
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 /// Without the white space around it; line ends in a head are spaces by now.
@@ -15,45 +19,56 @@ pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Splits at each `separator` that stands neither in a quoted string nor between `<` and `>`.
+/// Cuts at the first `separator` that stands neither in a quoted string nor between `<` and `>`:
+/// what is before it, and what is behind it when there is one.
 ///
-/// `None`: a quoted string or an angle bracket is not closed, or a bracket is not opened.
-pub(crate) fn split(text: &str, separator: char) -> Option<Vec<&str>> {
-    let mut parts = Vec::new();
-    let mut start = 0;
+/// `None`: before it, a quoted string or an angle bracket is not closed, or a bracket is not opened.
+pub(crate) fn cut(text: &str, separator: u8) -> Option<(&str, Option<&str>)> {
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
-    for (at, c) in text.char_indices() {
+    for (at, byte) in text.bytes().enumerate() {
         if escaped {
             escaped = false;
         } else if quoted {
-            match c {
-                '\\' => escaped = true,
-                '"' => quoted = false,
+            match byte {
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
                 _ => {}
             }
         } else if bracketed {
-            match c {
-                '>' => bracketed = false,
-                '<' => return None,
+            match byte {
+                b'>' => bracketed = false,
+                b'<' => return None,
                 _ => {}
             }
-        } else if c == separator {
-            parts.push(text.get(start..at)?);
-            start = at + c.len_utf8();
+        } else if byte == separator {
+            return Some((text.get(..at)?, text.get(at + 1..)));
         } else {
-            match c {
-                '"' => quoted = true,
-                '<' => bracketed = true,
-                '>' => return None,
+            match byte {
+                b'"' => quoted = true,
+                b'<' => bracketed = true,
+                b'>' => return None,
                 _ => {}
             }
         }
     }
-    if quoted || bracketed {
-        return None;
-    }
-    parts.push(text.get(start..)?);
-    Some(parts)
+    (!quoted && !bracketed).then_some((text, None))
+}
+
+/// All pieces between the separators at which [`cut`] cuts; `None` is the last when it finds none.
+pub(crate) fn pieces(text: &str, separator: u8) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let cut = cut(rest?, separator);
+        rest = cut.and_then(|(_, rest)| rest);
+        Some(cut.map(|(piece, _)| piece))
+    })
+}
+
+/// Splits at each `separator` that stands neither in a quoted string nor between `<` and `>`.
+///
+/// `None`: a quoted string or an angle bracket is not closed, or a bracket is not opened.
+pub(crate) fn split(text: &str, separator: u8) -> Option<Vec<&str>> {
+    pieces(text, separator).collect()
 }
 
 /// What a quoted string says (RFC 3261 §25.1): without quotes and escapes.
@@ -89,7 +104,7 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// Whether `text` could end a line or a message early: CR, LF or NUL.
 pub(crate) fn breaks_line(text: &str) -> bool {
-    text.contains(['\r', '\n', '\0'])
+    text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
 #[cfg(test)]
@@ -100,7 +115,7 @@ mod tests {
     fn separators_in_quotes_and_brackets_do_not_split() {
         let text = r#""a, \"b" <sip:a,b@c>;x="1,2", <sip:d>"#;
         assert_eq!(
-            split(text, ','),
+            split(text, b','),
             Some(vec![r#""a, \"b" <sip:a,b@c>;x="1,2""#, " <sip:d>"])
         );
     }
@@ -108,7 +123,7 @@ mod tests {
     #[test]
     fn open_quotes_and_brackets_are_refused() {
         for text in [r#""open"#, r#""open\""#, "<open", "shut>", "<a<b>"] {
-            assert_eq!(split(text, ','), None, "{text}");
+            assert_eq!(split(text, b','), None, "{text}");
         }
     }
 

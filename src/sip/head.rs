@@ -4,7 +4,11 @@
 //! never disagree about where a message ends.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use thiserror::Error;
+
+use crate::grammar::is_token_byte;
+use crate::text::Span;
 
 /// Longest head that is read, in bytes, the empty line included.
 pub const MAX_HEAD: usize = 16 * 1024;
@@ -63,31 +67,65 @@ pub enum HeadError {
 #[error("Content-Length is unreadable or ambiguous")]
 pub struct LengthError;
 
-/// A piece of the head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Span {
-    start: usize,
-    end: usize,
-}
-
-impl Span {
-    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.start..self.end).unwrap_or_default()
-    }
-}
-
 /// A header field: name without the white space behind it, value without that around it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) name: Span,
     pub(crate) value: Span,
+    /// What is looked for often is not compared again.
+    core: Option<Core>,
+}
+
+/// The fields that every message is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Core {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    Contact,
+    Route,
+    RecordRoute,
+    MaxForwards,
+    ContentLength,
+    ContentType,
+    Accept,
+    Require,
+    Date,
+}
+
+/// Which of them a field is, whichever name it came by.
+fn core_of(name: &[u8]) -> Option<Core> {
+    let (long, core) = match (name.len(), name.first()?.to_ascii_lowercase()) {
+        (1 | 3, b'v') => ("Via", Core::Via),
+        (1 | 4, b'f') => ("From", Core::From),
+        (1 | 2, b't') => ("To", Core::To),
+        (1, b'i') | (7, b'c') if name.get(1) != Some(&b'o') && name.get(1) != Some(&b'O') => {
+            ("Call-ID", Core::CallId)
+        }
+        (4, b'c') => ("CSeq", Core::CSeq),
+        (1, b'm') | (7, b'c') => ("Contact", Core::Contact),
+        (5, b'r') => ("Route", Core::Route),
+        (12, b'r') => ("Record-Route", Core::RecordRoute),
+        (12, b'm') => ("Max-Forwards", Core::MaxForwards),
+        (1, b'l') | (14, b'c') => ("Content-Length", Core::ContentLength),
+        (1 | 12, b'c') => ("Content-Type", Core::ContentType),
+        (6, b'a') => ("Accept", Core::Accept),
+        (7, b'r') => ("Require", Core::Require),
+        (4, b'd') => ("Date", Core::Date),
+        _ => return None,
+    };
+    is_name(name, long).then_some(core)
 }
 
 /// Start line and fields of a head. Folding is undone: where a line went on in the next one, its
 /// line end is now spaces, which mean the same (RFC 3261 §7.3.1).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) bytes: Bytes,
+    /// The same bytes, when they are text.
+    text: Option<ByteString>,
     pub(crate) start_line: Span,
     pub(crate) fields: Vec<Field>,
 }
@@ -96,22 +134,21 @@ impl Head {
     /// Reads a head that ends where `bytes` end, as far as it is readable.
     ///
     /// The error is the first one; what could be read despite it is there to answer with.
-    pub(crate) fn scan(bytes: &[u8]) -> (Self, Option<HeadError>) {
+    pub(crate) fn scan(bytes: &Bytes) -> (Self, Option<HeadError>) {
         let mut problem = None;
-        let (bytes, cut) = match bytes.get(..MAX_HEAD) {
-            Some(cut) if bytes.len() > MAX_HEAD => (cut, true),
-            _ => (bytes, false),
-        };
-        if cut {
+        let bytes = if bytes.len() > MAX_HEAD {
             problem = Some(HeadError::TooLong);
-        }
+            bytes.slice(..MAX_HEAD)
+        } else {
+            bytes.clone()
+        };
         let bytes = unfold(bytes);
         let mut lines = Lines {
             bytes: &bytes,
             at: 0,
         };
         let start_line = lines.next().unwrap_or_default();
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(20);
         let mut ended = false;
         for line in lines.by_ref() {
             let text = line.of(&bytes);
@@ -123,7 +160,7 @@ impl Head {
                 problem = problem.or(Some(HeadError::TooManyFields));
                 break;
             }
-            match read_field(text, line.start) {
+            match read_field(text, line.start()) {
                 Ok(field) => fields.push(field),
                 Err(error) => problem = problem.or(Some(error)),
             }
@@ -136,7 +173,8 @@ impl Head {
         }
         (
             Self {
-                bytes: Bytes::from(bytes),
+                text: ByteString::try_from(bytes.clone()).ok(),
+                bytes,
                 start_line,
                 fields,
             },
@@ -149,10 +187,36 @@ impl Head {
         &'a self,
         name: &'n str,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.spans(name).map(|span| span.of(&self.bytes))
+    }
+
+    /// The same as text; what is not UTF-8 in it is replaced.
+    pub(crate) fn texts<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = ByteString> + use<'a, 'n> {
+        self.spans(name).map(|span| self.text(span))
+    }
+
+    fn spans<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = Span> + use<'a, 'n> {
+        let core = core_of(name.as_bytes());
         self.fields
             .iter()
-            .filter(move |field| is_name(field.name.of(&self.bytes), name))
-            .map(|field| field.value.of(&self.bytes))
+            .filter(move |field| match core {
+                Some(_) => field.core == core,
+                None => is_name(field.name.of(&self.bytes), name),
+            })
+            .map(|field| field.value)
+    }
+
+    /// A piece of the head as text; what is not UTF-8 in it is replaced.
+    pub(crate) fn text(&self, span: Span) -> ByteString {
+        match &self.text {
+            Some(text) => text.slice_ref(span.of_text(text)),
+            None => String::from_utf8_lossy(span.of(&self.bytes))
+                .into_owned()
+                .into(),
+        }
     }
 
     /// The length that the Content-Length fields agree on; none when there is no such field.
@@ -210,10 +274,14 @@ pub(crate) fn leading_line_ends(bytes: &[u8]) -> usize {
         .count()
 }
 
-/// Replaces each line end that white space follows by spaces, in place.
-fn unfold(bytes: &[u8]) -> Vec<u8> {
+/// Replaces each line end that white space follows by spaces.
+fn unfold(bytes: Bytes) -> Bytes {
+    let is_folded = |at: usize| matches!(bytes.get(at + 1), Some(b' ' | b'\t'));
+    if !memchr::memchr_iter(b'\n', &bytes).any(is_folded) {
+        return bytes;
+    }
     let mut unfolded = bytes.to_vec();
-    for at in memchr::memchr_iter(b'\n', bytes) {
+    for at in memchr::memchr_iter(b'\n', &bytes) {
         if matches!(bytes.get(at + 1), Some(b' ' | b'\t')) {
             if let Some(end) = unfolded.get_mut(at) {
                 *end = b' ';
@@ -227,7 +295,7 @@ fn unfold(bytes: &[u8]) -> Vec<u8> {
             }
         }
     }
-    unfolded
+    unfolded.into()
 }
 
 /// Iterates over lines without their ends; a last line without an end is left out.
@@ -245,24 +313,23 @@ impl Iterator for Lines<'_> {
         let line = rest.get(..length)?;
         let start = self.at;
         self.at = start + length + 1;
-        Some(Span {
+        Some(Span::new(
             start,
-            end: start + line.strip_suffix(b"\r").unwrap_or(line).len(),
-        })
+            start + line.strip_suffix(b"\r").unwrap_or(line).len(),
+        ))
     }
 }
 
 /// `name [white space] : value`
 fn read_field(line: &[u8], at: usize) -> Result<Field, HeadError> {
-    if line.contains(&b'\r') {
+    if memchr::memchr(b'\r', line).is_some() {
         return Err(HeadError::BareCr);
     }
     let colon = memchr::memchr(b':', line).ok_or(HeadError::Field)?;
     let name = line.get(..colon).unwrap_or_default();
     let name_length = name.len() - name.iter().rev().take_while(|b| is_blank(**b)).count();
     let name = name.get(..name_length).unwrap_or_default();
-    let is_token = std::str::from_utf8(name).is_ok_and(crate::grammar::is_token);
-    if !is_token {
+    if name.is_empty() || !name.iter().copied().all(is_token_byte) {
         return Err(HeadError::Field);
     }
     let value = line.get(colon + 1..).unwrap_or_default();
@@ -274,17 +341,56 @@ fn read_field(line: &[u8], at: usize) -> Result<Field, HeadError> {
         .take_while(|b| is_blank(**b))
         .count();
     Ok(Field {
-        name: Span {
-            start: at,
-            end: at + name_length,
-        },
-        value: Span {
-            start: at + colon + 1 + before,
-            end: at + line.len() - after,
-        },
+        name: Span::new(at, at + name_length),
+        value: Span::new(at + colon + 1 + before, at + line.len() - after),
+        core: core_of(name),
     })
 }
 
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_by_its_long_name_whichever_name_it_came_by() {
+        let known = [
+            "Via",
+            "From",
+            "To",
+            "Call-ID",
+            "CSeq",
+            "Contact",
+            "Route",
+            "Record-Route",
+            "Max-Forwards",
+            "Content-Length",
+            "Content-Type",
+            "Accept",
+            "Require",
+            "Date",
+        ];
+        for name in known {
+            let core = core_of(name.as_bytes());
+            assert!(core.is_some(), "{name}");
+            assert_eq!(core_of(name.to_ascii_uppercase().as_bytes()), core);
+            assert_eq!(core_of(name.to_ascii_lowercase().as_bytes()), core);
+        }
+        for (short, long) in COMPACT {
+            assert_eq!(
+                core_of(short.as_bytes()),
+                core_of(long.as_bytes()),
+                "{long}"
+            );
+            let upper = short.to_ascii_uppercase();
+            assert_eq!(
+                core_of(upper.as_bytes()),
+                core_of(long.as_bytes()),
+                "{long}"
+            );
+        }
+    }
 }

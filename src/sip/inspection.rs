@@ -86,10 +86,7 @@ fn inspect_body(request: &Message, abilities: &Abilities) -> Result<(), Refusal>
     if !is_plain {
         return refuse(415, vec![("Accept-Encoding", "identity".to_owned())]);
     }
-    let is_known = request
-        .content_type()
-        .is_some_and(|media_type| abilities.bodies.contains(&media_type.as_str()));
-    if is_known {
+    if abilities.bodies.iter().any(|body| request.is_of_type(body)) {
         Ok(())
     } else {
         refuse(415, vec![("Accept", abilities.bodies.join(", "))])

@@ -18,6 +18,7 @@ pub mod message;
 pub mod params;
 pub mod reader;
 mod requests;
+mod text;
 mod transaction;
 mod unreadable;
 pub mod uri;

@@ -1,12 +1,8 @@
-//! What we build and send. The only file that names `rsip`: its methods, statuses and header fields
-//! are the vocabulary; printing is ours, because rsip's corrupts binary bodies and lets line breaks
-//! through.
+//! What we build and send. The only file that names `rsip`: its methods and statuses are the
+//! vocabulary; printing is ours, because rsip's corrupts binary bodies and lets line breaks through.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use rsip::headers::{
-    CSeq, CallId, Contact, ContentType, From, MaxForwards, Route, To, UntypedHeader, Via as RsipVia,
-};
-pub use rsip::{Header, Headers, Method, StatusCode};
+use bytes::Bytes;
+pub use rsip::{Method, StatusCode};
 use thiserror::Error;
 
 use crate::address::NameAddr;
@@ -56,13 +52,85 @@ pub fn known_method(name: &str) -> Option<Method> {
     })
 }
 
+/// Room for the header lines of most messages.
+const LINES: usize = 768;
+/// RFC 3261 §8.1.1: without these nobody takes a request.
+const MUST: [&str; 6] = ["Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards"];
+
+/// Header lines as they will be sent, and the first thing in them that can't be.
+#[derive(Debug, Clone)]
+struct Lines {
+    text: Vec<u8>,
+    problem: Option<BuildError>,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Self {
+            text: Vec::with_capacity(LINES),
+            problem: None,
+        }
+    }
+
+    fn refuse(&mut self, problem: BuildError) {
+        self.problem.get_or_insert(problem);
+    }
+
+    /// Writes a line of ours.
+    fn add(&mut self, name: &str, value: &str) {
+        if !is_token(name) {
+            self.refuse(BuildError::HeaderName(name.to_owned()));
+        } else if breaks_line(value) {
+            self.refuse(BuildError::LineBreak(name.to_owned()));
+        } else {
+            self.write(name, value.as_bytes());
+        }
+    }
+
+    /// Writes a value as it came. NUL is let through: it came in a quoted string, and goes back.
+    fn repeat(&mut self, name: &str, value: &[u8]) {
+        if memchr::memchr2(b'\r', b'\n', value).is_some() {
+            self.refuse(BuildError::LineBreak(name.to_owned()));
+        } else {
+            self.write(name, value);
+        }
+    }
+
+    fn write(&mut self, name: &str, value: &[u8]) {
+        for piece in [name.as_bytes(), b": ", value, b"\r\n"] {
+            self.text.extend_from_slice(piece);
+        }
+    }
+
+    /// The whole message, in as many bytes as it needs.
+    fn message(self, start: &[&[u8]], body: &Bytes) -> Result<Bytes, BuildError> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        if body.len() > MAX_BODY {
+            return Err(BuildError::BodyTooLong);
+        }
+        let length = body.len().to_string();
+        let end: [&[u8]; 4] = [b"Content-Length: ", length.as_bytes(), b"\r\n\r\n", body];
+        let lines = [self.text.as_slice()];
+        let pieces = || start.iter().chain(&lines).chain(&end);
+        let mut out = Vec::with_capacity(pieces().map(|piece| piece.len()).sum());
+        for piece in pieces() {
+            out.extend_from_slice(piece);
+        }
+        Ok(out.into())
+    }
+}
+
 /// Builds a request.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RequestBuilder {
     method: Method,
     uri: Uri,
-    headers: Headers,
+    lines: Lines,
+    /// Which of [`MUST`] are there.
+    there: [bool; MUST.len()],
     body: Bytes,
 }
 
@@ -72,67 +140,66 @@ impl RequestBuilder {
         Self {
             method,
             uri,
-            headers: Headers::default(),
+            lines: Lines::new(),
+            there: [false; MUST.len()],
             body: Bytes::new(),
         }
     }
 
     /// Adds a Via below those that are there.
     pub fn via(self, via: &Via) -> Self {
-        self.typed(Header::Via(RsipVia::new(via.as_str())))
+        self.header("Via", via.as_str())
     }
 
     /// Adds From.
     pub fn from(self, from: &NameAddr) -> Self {
-        self.typed(Header::From(From::new(from.as_str())))
+        self.header("From", from.as_str())
     }
 
     /// Adds To.
     pub fn to(self, to: &NameAddr) -> Self {
-        self.typed(Header::To(To::new(to.as_str())))
+        self.header("To", to.as_str())
     }
 
     /// Adds Call-ID.
     pub fn call_id(self, call_id: &str) -> Self {
-        self.typed(Header::CallId(CallId::new(call_id)))
+        self.header("Call-ID", call_id)
     }
 
     /// Adds `CSeq` with the method of the request.
     pub fn cseq(self, number: u32) -> Self {
         let value = format!("{number} {}", self.method);
-        self.typed(Header::CSeq(CSeq::new(value)))
+        self.header("CSeq", &value)
     }
 
     /// Adds Max-Forwards.
     pub fn max_forwards(self, hops: u8) -> Self {
-        self.typed(Header::MaxForwards(MaxForwards::new(hops.to_string())))
+        self.header("Max-Forwards", &hops.to_string())
     }
 
     /// Adds Contact.
     pub fn contact(self, contact: &NameAddr) -> Self {
-        self.typed(Header::Contact(Contact::new(contact.as_str())))
+        self.header("Contact", contact.as_str())
     }
 
     /// Adds a Route below those that are there.
     pub fn route(self, route: &NameAddr) -> Self {
-        self.typed(Header::Route(Route::new(route.as_str())))
-    }
-
-    /// Adds a header field of rsip's vocabulary.
-    pub fn typed(mut self, header: Header) -> Self {
-        self.headers.push(header);
-        self
+        self.header("Route", route.as_str())
     }
 
     /// Adds any header field.
-    pub fn header(self, name: &str, value: &str) -> Self {
-        self.typed(Header::Other(name.to_owned(), value.to_owned()))
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        for (must, there) in MUST.iter().zip(&mut self.there) {
+            *there |= must.eq_ignore_ascii_case(name);
+        }
+        self.lines.add(name, value);
+        self
     }
 
     /// Sets the body and adds its Content-Type.
-    pub fn body(mut self, content_type: &str, body: Bytes) -> Self {
-        self.body = body;
-        self.typed(Header::ContentType(ContentType::new(content_type)))
+    pub fn body(self, content_type: &str, body: Bytes) -> Self {
+        let with_type = self.header("Content-Type", content_type);
+        Self { body, ..with_type }
     }
 
     /// Prints the request; Content-Length is added.
@@ -141,22 +208,15 @@ impl RequestBuilder {
     /// When something in it would break its line, or a header field that RFC 3261 §8.1.1 demands
     /// is missing.
     pub fn build(self) -> Result<Bytes, BuildError> {
-        for name in ["Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards"] {
-            let is_there = self.headers.iter().any(|header| {
-                header
-                    .to_string()
-                    .split(':')
-                    .next()
-                    .is_some_and(|n| n.eq_ignore_ascii_case(name))
-            });
-            if !is_there {
-                return Err(BuildError::Missing(name));
+        for (must, there) in MUST.iter().zip(self.there) {
+            if !there {
+                return Err(BuildError::Missing(must));
             }
         }
-        let mut out = BytesMut::with_capacity(1024 + self.body.len());
-        out.put_slice(format!("{} {} SIP/2.0\r\n", self.method, self.uri).as_bytes());
-        print_headers(&mut out, &self.headers)?;
-        print_body(out, &self.body)
+        let method = self.method.to_string();
+        let uri = self.uri.as_str();
+        let start: [&[u8]; 4] = [method.as_bytes(), b" ", uri.as_bytes(), b" SIP/2.0\r\n"];
+        self.lines.message(&start, &self.body)
     }
 }
 
@@ -164,73 +224,76 @@ impl RequestBuilder {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ResponseBuilder {
-    status: StatusCode,
+    status: u16,
     reason: Option<String>,
-    /// What is repeated from the request byte for byte.
-    repeated: Vec<(&'static str, Bytes)>,
-    /// Whether To came without a tag.
-    wants_tag: bool,
-    headers: Headers,
+    lines: Lines,
+    /// Where the value of a To ends that came without a tag.
+    untagged: Option<usize>,
     body: Bytes,
 }
 
 impl ResponseBuilder {
     /// Repeats Via, From, To, Call-ID and `CSeq` of the request, and Timestamp in a 100.
     pub fn new(request: &Message, status: impl Into<StatusCode>) -> Self {
-        let status = status.into();
-        let mut repeated: Vec<(&'static str, Bytes)> = request
-            .vias()
-            .map(|via| ("Via", Bytes::copy_from_slice(via.as_str().as_bytes())))
-            .collect();
-        let mut fields = vec!["From", "To", "Call-ID", "CSeq"];
-        if status == StatusCode::Trying {
-            fields.push("Timestamp");
+        let status = status.into().code();
+        let mut builder = Self::bare(status);
+        for via in request.vias() {
+            builder.lines.repeat("Via", via.as_str().as_bytes());
         }
-        for name in fields {
-            repeated.extend(request.raw_header(name).map(|value| (name, value)));
+        builder.repeat_raw("From", request.raw_header("From"));
+        builder.repeat_to(request.raw_header("To"), request.to().tag().is_none());
+        builder.repeat_raw("Call-ID", request.raw_header("Call-ID"));
+        builder.repeat_raw("CSeq", request.raw_header("CSeq"));
+        if status == 100 {
+            builder.repeat_raw("Timestamp", request.raw_header("Timestamp"));
         }
-        Self {
-            status,
-            reason: None,
-            repeated,
-            wants_tag: request.to().tag().is_none(),
-            headers: Headers::default(),
-            body: Bytes::new(),
-        }
+        builder
     }
 
     /// The refusal of a request that could not be read. None when it may not be answered.
     pub fn to_unreadable(refused: &Unreadable) -> Option<Self> {
         let request = refused.request.as_deref()?;
-        let mut repeated: Vec<(&'static str, Bytes)> = request
-            .vias
-            .iter()
-            .map(|via| ("Via", Bytes::copy_from_slice(via.as_str().as_bytes())))
-            .collect();
-        let fields = [
-            ("From", &request.from),
-            ("To", &request.to),
-            ("Call-ID", &request.call_id),
-            ("CSeq", &request.cseq),
-        ];
-        for (name, value) in fields {
-            // A line break can't be in a value; a bare CR can, where lines are what is unreadable.
-            let value = value.as_ref().filter(|value| !value.contains(&b'\r'));
-            repeated.extend(value.map(|value| (name, value.clone())));
+        let mut builder = Self::bare(refused.status);
+        for via in &request.vias {
+            builder.lines.repeat("Via", via.as_str().as_bytes());
         }
-        let wants_tag = request.to.as_deref().is_some_and(|to| {
+        // A line break can't be in a value; a bare CR can, where lines are what is unreadable.
+        let readable = |value: &'_ Option<Bytes>| {
+            let value = value.clone();
+            value.filter(|value| !value.contains(&b'\r'))
+        };
+        let is_untagged = request.to.as_deref().is_some_and(|to| {
             !String::from_utf8_lossy(to)
                 .to_ascii_lowercase()
                 .contains("tag")
         });
-        Some(Self {
-            status: refused.status.into(),
+        builder.repeat_raw("From", readable(&request.from).as_deref());
+        builder.repeat_to(readable(&request.to).as_deref(), is_untagged);
+        builder.repeat_raw("Call-ID", readable(&request.call_id).as_deref());
+        builder.repeat_raw("CSeq", readable(&request.cseq).as_deref());
+        Some(builder)
+    }
+
+    fn bare(status: u16) -> Self {
+        Self {
+            status,
             reason: None,
-            repeated,
-            wants_tag,
-            headers: Headers::default(),
+            lines: Lines::new(),
+            untagged: None,
             body: Bytes::new(),
-        })
+        }
+    }
+
+    fn repeat_raw(&mut self, name: &str, value: Option<&[u8]>) {
+        if let Some(value) = value {
+            self.lines.repeat(name, value);
+        }
+    }
+
+    fn repeat_to(&mut self, value: Option<&[u8]>, is_untagged: bool) {
+        self.repeat_raw("To", value);
+        let end = self.lines.text.len().checked_sub(b"\r\n".len());
+        self.untagged = end.filter(|_| is_untagged && value.is_some());
     }
 
     /// Says another reason phrase than the status' own.
@@ -241,11 +304,13 @@ impl ResponseBuilder {
 
     /// Adds our tag to To, unless the request had one there.
     pub fn to_tag(mut self, tag: &str) -> Self {
-        if self.wants_tag
-            && let Some((_, to)) = self.repeated.iter_mut().find(|(name, _)| *name == "To")
-        {
-            *to = [to.as_ref(), b";tag=", tag.as_bytes()].concat().into();
-            self.wants_tag = false;
+        if let Some(end) = self.untagged.take() {
+            if breaks_line(tag) {
+                self.lines.refuse(BuildError::LineBreak("To".to_owned()));
+            } else {
+                let tag = [";tag=", tag].concat();
+                self.lines.text.splice(end..end, tag.into_bytes());
+            }
         }
         self
     }
@@ -253,34 +318,26 @@ impl ResponseBuilder {
     /// Repeats Record-Route, as a response that makes a dialog must (RFC 3261 §12.1.1).
     pub fn record_routes_of(mut self, request: &Message) -> Self {
         for route in request.record_routes() {
-            self.repeated.push((
-                "Record-Route",
-                Bytes::copy_from_slice(route.as_str().as_bytes()),
-            ));
+            self.lines.repeat("Record-Route", route.as_str().as_bytes());
         }
         self
     }
 
     /// Adds Contact.
     pub fn contact(self, contact: &NameAddr) -> Self {
-        self.typed(Header::Contact(Contact::new(contact.as_str())))
-    }
-
-    /// Adds a header field of rsip's vocabulary.
-    pub fn typed(mut self, header: Header) -> Self {
-        self.headers.push(header);
-        self
+        self.header("Contact", contact.as_str())
     }
 
     /// Adds any header field.
-    pub fn header(self, name: &str, value: &str) -> Self {
-        self.typed(Header::Other(name.to_owned(), value.to_owned()))
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.lines.add(name, value);
+        self
     }
 
     /// Sets the body and adds its Content-Type.
-    pub fn body(mut self, content_type: &str, body: Bytes) -> Self {
-        self.body = body;
-        self.typed(Header::ContentType(ContentType::new(content_type)))
+    pub fn body(self, content_type: &str, body: Bytes) -> Self {
+        let with_type = self.header("Content-Type", content_type);
+        Self { body, ..with_type }
     }
 
     /// Prints the response; Content-Length is added.
@@ -288,7 +345,7 @@ impl ResponseBuilder {
     /// # Errors
     /// When something in it would break its line, or the status is none.
     pub fn build(self) -> Result<Bytes, BuildError> {
-        let status = self.status.code();
+        let status = self.status;
         if !(100..700).contains(&status) {
             return Err(BuildError::Status(status));
         }
@@ -299,49 +356,16 @@ impl ResponseBuilder {
         if breaks_line(reason) {
             return Err(BuildError::LineBreak("reason phrase".to_owned()));
         }
-        let mut out = BytesMut::with_capacity(1024 + self.body.len());
-        out.put_slice(format!("SIP/2.0 {status} {reason}\r\n").as_bytes());
-        for (name, value) in &self.repeated {
-            // NUL is let through here: it came in a quoted string, and goes back as it came.
-            if value.contains(&b'\r') || value.contains(&b'\n') {
-                return Err(BuildError::LineBreak((*name).to_owned()));
-            }
-            out.put_slice(name.as_bytes());
-            out.put_slice(b": ");
-            out.put_slice(value);
-            out.put_slice(b"\r\n");
-        }
-        print_headers(&mut out, &self.headers)?;
-        print_body(out, &self.body)
+        let status = status.to_string();
+        let start: [&[u8]; 5] = [
+            b"SIP/2.0 ",
+            status.as_bytes(),
+            b" ",
+            reason.as_bytes(),
+            b"\r\n",
+        ];
+        self.lines.message(&start, &self.body)
     }
-}
-
-fn print_headers(out: &mut BytesMut, headers: &Headers) -> Result<(), BuildError> {
-    for header in headers.iter() {
-        let line = header.to_string();
-        let name = match header {
-            Header::Other(name, _) => name.as_str(),
-            _ => line.split(':').next().unwrap_or_default(),
-        };
-        if !is_token(name) {
-            return Err(BuildError::HeaderName(name.to_owned()));
-        }
-        if breaks_line(&line) {
-            return Err(BuildError::LineBreak(name.to_owned()));
-        }
-        out.put_slice(line.as_bytes());
-        out.put_slice(b"\r\n");
-    }
-    Ok(())
-}
-
-fn print_body(mut out: BytesMut, body: &Bytes) -> Result<Bytes, BuildError> {
-    if body.len() > MAX_BODY {
-        return Err(BuildError::BodyTooLong);
-    }
-    out.put_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
-    out.put_slice(body);
-    Ok(out.freeze())
 }
 
 /// The reason phrase of a status: RFC 3261 §21 and the RFCs that added to it.

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
-use crate::address::NameAddr;
+use crate::address::{AddressError, NameAddr};
 pub use crate::framer::{Frame, Framer};
 use crate::grammar::{is_token, split, trim};
 use crate::head::{self, Head};
@@ -21,23 +22,29 @@ use crate::via::{CSeq, Via};
 /// The first line of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum StartLine {
-    Request { method: String, uri: Uri },
-    Response { status: u16, reason: String },
+    Request { method: ByteString, uri: Uri },
+    Response { status: u16, reason: ByteString },
 }
 
 /// A whole, readable message.
 ///
 /// The core header fields are typed once, when the message is read. All others are there as they
 /// came; nothing of a message changes but what [`Message::received_from`] notes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     head: Head,
+    core: Core,
+}
+
+/// What every message has, typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Core {
     start: StartLine,
     via: Via,
     lower_vias: Vec<Via>,
     from: NameAddr,
     to: NameAddr,
-    call_id: String,
+    call_id: ByteString,
     cseq: CSeq,
     contacts: Vec<NameAddr>,
     routes: Vec<NameAddr>,
@@ -63,33 +70,39 @@ pub fn read(bytes: &[u8]) -> Result<Message, Unreadable> {
             request: None,
         });
     }
-    let end = head::end_of_head(bytes, 0).unwrap_or(bytes.len());
-    let (head, problem) = Head::scan(bytes.get(..end).unwrap_or_default());
-    let rest = bytes.get(end..).unwrap_or_default();
-    let read = match problem {
-        Some(problem) => Err(problem.into()),
-        None => read_message(&head, rest),
+    // The only copy of what came: everything that is read from it shares these bytes.
+    let longest = bytes.len().min(MAX_HEAD + MAX_BODY + 1);
+    let bytes = Bytes::copy_from_slice(bytes.get(..longest).unwrap_or_default());
+    let end = head::end_of_head(&bytes, 0).unwrap_or(bytes.len());
+    let (head, problem) = Head::scan(&bytes.slice(..end));
+    let rest = bytes.slice(end..);
+    let problem = match problem {
+        Some(problem) => Problem::from(problem),
+        None => match read_core(&head, &rest) {
+            Ok(core) => return Ok(Message { head, core }),
+            Err(problem) => problem,
+        },
     };
-    read.map_err(|problem| refuse(&head, problem))
+    Err(refuse(&head, problem))
 }
 
 impl Message {
     /// Whether it is a request.
     pub fn is_request(&self) -> bool {
-        matches!(self.start, StartLine::Request { .. })
+        matches!(self.core.start, StartLine::Request { .. })
     }
 
     /// The method of a request; of a response, the method of the request that it answers.
     pub fn method(&self) -> &str {
-        match &self.start {
+        match &self.core.start {
             StartLine::Request { method, .. } => method,
-            StartLine::Response { .. } => &self.cseq.method,
+            StartLine::Response { .. } => &self.core.cseq.method,
         }
     }
 
     /// The Request-URI; none in a response.
     pub fn request_uri(&self) -> Option<&Uri> {
-        match &self.start {
+        match &self.core.start {
             StartLine::Request { uri, .. } => Some(uri),
             StartLine::Response { .. } => None,
         }
@@ -97,7 +110,7 @@ impl Message {
 
     /// The status of a response, 100 to 699; none in a request.
     pub fn status(&self) -> Option<u16> {
-        match &self.start {
+        match &self.core.start {
             StartLine::Request { .. } => None,
             StartLine::Response { status, .. } => Some(*status),
         }
@@ -105,7 +118,7 @@ impl Message {
 
     /// The reason phrase of a response; empty in a request.
     pub fn reason(&self) -> &str {
-        match &self.start {
+        match &self.core.start {
             StartLine::Request { .. } => "",
             StartLine::Response { reason, .. } => reason,
         }
@@ -113,38 +126,38 @@ impl Message {
 
     /// The top Via.
     pub fn via(&self) -> &Via {
-        &self.via
+        &self.core.via
     }
 
     /// All Via values, the top one first.
     pub fn vias(&self) -> impl Iterator<Item = &Via> {
-        std::iter::once(&self.via).chain(&self.lower_vias)
+        std::iter::once(&self.core.via).chain(&self.core.lower_vias)
     }
 
     /// Notes in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4). Answers
     /// built from this message carry the note.
     pub fn received_from(&mut self, source: SocketAddr) {
-        self.via = self.via.stamped(source);
+        self.core.via = self.core.via.stamped(source);
     }
 
     /// From.
     pub fn from(&self) -> &NameAddr {
-        &self.from
+        &self.core.from
     }
 
     /// To.
     pub fn to(&self) -> &NameAddr {
-        &self.to
+        &self.core.to
     }
 
     /// Call-ID.
     pub fn call_id(&self) -> &str {
-        &self.call_id
+        &self.core.call_id
     }
 
     /// `CSeq`.
     pub fn cseq(&self) -> &CSeq {
-        &self.cseq
+        &self.core.cseq
     }
 
     /// The Contact addresses in their order; empty for `Contact: *`.
@@ -152,7 +165,7 @@ impl Message {
     /// In a response an unreadable Contact counts as none: what it answers was ours, and a caller
     /// that needs the contact finds it missing.
     pub fn contacts(&self) -> &[NameAddr] {
-        &self.contacts
+        &self.core.contacts
     }
 
     /// Whether Contact is `*`: a REGISTER that removes all bindings (RFC 3261 §10.2.2).
@@ -162,17 +175,17 @@ impl Message {
 
     /// The Route addresses in their order.
     pub fn routes(&self) -> &[NameAddr] {
-        &self.routes
+        &self.core.routes
     }
 
     /// The Record-Route addresses in their order.
     pub fn record_routes(&self) -> &[NameAddr] {
-        &self.record_routes
+        &self.core.record_routes
     }
 
     /// Max-Forwards, when it is there.
     pub fn max_forwards(&self) -> Option<u8> {
-        self.max_forwards
+        self.core.max_forwards
     }
 
     /// The media type of the body without its parameters, in lower case: `application/sdp`.
@@ -189,9 +202,19 @@ impl Message {
         )
     }
 
+    /// Whether the body is of this media type, given in lower case.
+    pub(crate) fn is_of_type(&self, media_type: &str) -> bool {
+        let Some(value) = self.head.values("Content-Type").next() else {
+            return false;
+        };
+        // What has neither parameters nor white space is compared as it came.
+        value.eq_ignore_ascii_case(media_type.as_bytes())
+            || self.content_type().is_some_and(|known| known == media_type)
+    }
+
     /// The body, as long as Content-Length says.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        &self.core.body
     }
 
     /// All header fields in their order, as name and value; folding is undone, nothing else.
@@ -217,18 +240,15 @@ impl Message {
     }
 
     /// The first value of a header field by its long name, byte for byte.
-    pub fn raw_header(&self, name: &str) -> Option<Bytes> {
-        self.head
-            .values(name)
-            .next()
-            .map(|value| self.head.bytes.slice_ref(value))
+    pub fn raw_header(&self, name: &str) -> Option<&[u8]> {
+        self.head.values(name).next()
     }
 
     /// The members of a comma-separated header field over all its lines, such as Require.
     pub fn header_list(&self, name: &str) -> Vec<String> {
         let mut members = Vec::new();
         for value in self.header_values(name) {
-            let parts = split(&value, ',').unwrap_or_else(|| vec![&value]);
+            let parts = split(&value, b',').unwrap_or_else(|| vec![&value]);
             members.extend(
                 parts
                     .into_iter()
@@ -241,22 +261,28 @@ impl Message {
     }
 }
 
-fn read_message(head: &Head, rest: &[u8]) -> Result<Message, Problem> {
-    let start = read_start_line(head.start_line.of(&head.bytes))?;
+fn read_core(head: &Head, rest: &Bytes) -> Result<Core, Problem> {
+    let start = read_start_line(&head.text(head.start_line))?;
     let is_request = matches!(start, StartLine::Request { .. });
-    let mut vias = Vec::new();
-    for value in head.values("Via") {
-        vias.extend(Via::parse_list(&text(value)).ok_or(field("Via"))?);
+    let (mut via, mut lower_vias) = (None, Vec::new());
+    for value in head.texts("Via") {
+        for read in Via::read_list(&value) {
+            let read = read.ok_or(field("Via"))?;
+            if via.is_none() {
+                via = Some(read);
+            } else {
+                lower_vias.push(read);
+            }
+        }
     }
-    let mut vias = vias.into_iter();
-    let via = vias.next().ok_or(field("Via"))?;
+    let via = via.ok_or(field("Via"))?;
     let from = read_address(head, "From")?;
     let to = read_address(head, "To")?;
-    let call_id = text(single(head, "Call-ID")?).into_owned();
+    let call_id = single(head, "Call-ID")?;
     if call_id.is_empty() || call_id.contains([' ', '\t']) {
         return Err(field("Call-ID"));
     }
-    let cseq = CSeq::parse(&text(single(head, "CSeq")?)).ok_or(field("CSeq"))?;
+    let cseq = CSeq::read(&single(head, "CSeq")?).ok_or(field("CSeq"))?;
     if let StartLine::Request { method, .. } = &start
         && *method != cseq.method
     {
@@ -274,10 +300,10 @@ fn read_message(head: &Head, rest: &[u8]) -> Result<Message, Problem> {
     if is_request && !head.values("Date").all(is_date) {
         return Err(field("Date"));
     }
-    Ok(Message {
+    Ok(Core {
         start,
         via,
-        lower_vias: vias.collect(),
+        lower_vias,
         from,
         to,
         call_id,
@@ -287,7 +313,6 @@ fn read_message(head: &Head, rest: &[u8]) -> Result<Message, Problem> {
         record_routes: read_addresses(head, "Record-Route")?,
         max_forwards,
         body,
-        head: head.clone(),
     })
 }
 
@@ -298,15 +323,10 @@ fn field(field: &'static str) -> Problem {
     }
 }
 
-fn text(value: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(value)
-}
-
 /// `METHOD SP URI SP SIP/2.0`, or `SIP/2.0 SP status [SP reason]`, to the letter: RFC 3261 §7.1
 /// allows no other white space.
-fn read_start_line(line: &[u8]) -> Result<StartLine, Problem> {
-    let line = text(line);
-    if let Some(rest) = strip_version_prefix(&line) {
+fn read_start_line(line: &ByteString) -> Result<StartLine, Problem> {
+    if let Some(rest) = strip_version_prefix(line) {
         let (version, rest) = rest.split_once(' ').ok_or(Problem::StartLine)?;
         if version != "2.0" {
             return Err(Problem::Version);
@@ -320,7 +340,7 @@ fn read_start_line(line: &[u8]) -> Result<StartLine, Problem> {
         return match status {
             Some(status) if is_status => Ok(StartLine::Response {
                 status,
-                reason: reason.to_owned(),
+                reason: line.slice_ref(reason),
             }),
             _ => Err(Problem::StartLine),
         };
@@ -335,13 +355,13 @@ fn read_start_line(line: &[u8]) -> Result<StartLine, Problem> {
         Some(other) if is_version(other) => return Err(Problem::Version),
         _ => return Err(Problem::StartLine),
     }
-    let uri = Uri::parse(uri)?;
+    let uri = Uri::read(&line.slice_ref(uri))?;
     // RFC 3261 §19.1.1, table 1: headers are not allowed in a Request-URI.
     if uri.has_headers() {
         return Err(Problem::RequestUri(UriError::Character));
     }
     Ok(StartLine::Request {
-        method: method.to_owned(),
+        method: line.slice_ref(method),
         uri,
     })
 }
@@ -358,8 +378,8 @@ fn is_version(text: &str) -> bool {
 }
 
 /// The value of a field that must be there once.
-fn single<'a>(head: &'a Head, name: &'static str) -> Result<&'a [u8], Problem> {
-    let mut values = head.values(name);
+fn single(head: &Head, name: &'static str) -> Result<ByteString, Problem> {
+    let mut values = head.texts(name);
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value),
         _ => Err(field(name)),
@@ -367,22 +387,25 @@ fn single<'a>(head: &'a Head, name: &'static str) -> Result<&'a [u8], Problem> {
 }
 
 fn read_address(head: &Head, name: &'static str) -> Result<NameAddr, Problem> {
-    NameAddr::parse(&text(single(head, name)?)).map_err(|error| Problem::Field {
-        field: name,
-        address: Some(error),
-    })
+    let value = single(head, name)?;
+    NameAddr::read(&value, &value).map_err(|error| of_address(name, error))
 }
 
 fn read_addresses(head: &Head, name: &'static str) -> Result<Vec<NameAddr>, Problem> {
     let mut addresses = Vec::new();
-    for value in head.values(name).filter(|value| *value != b"*") {
-        let read = NameAddr::parse_list(&text(value)).map_err(|error| Problem::Field {
-            field: name,
-            address: Some(error),
-        })?;
-        addresses.extend(read);
+    for value in head.texts(name).filter(|value| *value != "*") {
+        for read in NameAddr::read_list(&value) {
+            addresses.push(read.map_err(|error| of_address(name, error))?);
+        }
     }
     Ok(addresses)
+}
+
+fn of_address(name: &'static str, error: AddressError) -> Problem {
+    Problem::Field {
+        field: name,
+        address: Some(error),
+    }
 }
 
 /// RFC 3261 §20.22: 0 to 255.
@@ -390,7 +413,7 @@ fn read_max_forwards(head: &Head) -> Result<Option<u8>, Problem> {
     if head.values("Max-Forwards").next().is_none() {
         return Ok(None);
     }
-    let value = text(single(head, "Max-Forwards")?);
+    let value = single(head, "Max-Forwards")?;
     let is_number = value.bytes().all(|b| b.is_ascii_digit());
     value
         .parse()
@@ -405,7 +428,7 @@ fn is_date(value: &[u8]) -> bool {
     value.ends_with(b" GMT")
 }
 
-fn read_body(head: &Head, rest: &[u8]) -> Result<Bytes, Problem> {
+fn read_body(head: &Head, rest: &Bytes) -> Result<Bytes, Problem> {
     let length = match head.content_length() {
         Ok(Some(length)) => length,
         Ok(None) => rest.len(),
@@ -414,9 +437,10 @@ fn read_body(head: &Head, rest: &[u8]) -> Result<Bytes, Problem> {
     if length > MAX_BODY {
         return Err(Problem::BodyTooLong);
     }
-    rest.get(..length)
-        .map(Bytes::copy_from_slice)
-        .ok_or(Problem::Length)
+    if length > rest.len() {
+        return Err(Problem::Length);
+    }
+    Ok(rest.slice(..length))
 }
 
 #[cfg(test)]

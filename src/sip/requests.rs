@@ -12,26 +12,26 @@ use crate::reader::Message;
 use crate::transaction::draft::{ABILITIES, Reply, SDP};
 use crate::transaction::{Arrival, ServerId};
 use crate::uri::Uri;
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Endpoint {
-    pub(crate) fn request(&mut self, mut message: Message, flow: Flow, now: Instant) {
-        message.received_from(flow.remote);
-        let reply = match self.tx.request(&message, flow, now) {
+    pub(crate) fn request(&mut self, message: &Arc<Message>, flow: Flow, now: Instant) {
+        let reply = match self.tx.request(message, flow, now) {
             Arrival::Absorbed => return,
             Arrival::Ack => {
-                if let Some((id, _)) = self.usage_of(&message) {
-                    self.step(id, |usage, tx| usage.ack(&message, tx, now));
+                if let Some((id, _)) = self.usage_of(message) {
+                    self.step(id, |usage, tx| usage.ack(message, tx, now));
                 }
                 return;
             }
             Arrival::Full => {
                 let reply = self.unavailable();
-                self.tx.respond_statelessly(&message, flow, &reply);
+                self.tx.respond_statelessly(message, flow, &reply);
                 return;
             }
             Arrival::Merged(id) => (id, Some(Reply::new(482))),
-            Arrival::New(id) => (id, self.dispatch(id, &message, flow, now)),
+            Arrival::New(id) => (id, self.dispatch(id, message, flow, now)),
         };
         if let (id, Some(mut reply)) = reply {
             if reply.to_tag.is_none() {
@@ -45,7 +45,7 @@ impl Endpoint {
     fn dispatch(
         &mut self,
         id: ServerId,
-        message: &Message,
+        message: &Arc<Message>,
         flow: Flow,
         now: Instant,
     ) -> Option<Reply> {
@@ -117,7 +117,7 @@ impl Endpoint {
     fn out_of_dialog(
         &mut self,
         id: ServerId,
-        message: &Message,
+        message: &Arc<Message>,
         flow: Flow,
         now: Instant,
     ) -> Option<Reply> {
@@ -133,7 +133,7 @@ impl Endpoint {
     fn invited(
         &mut self,
         id: ServerId,
-        message: &Message,
+        message: &Arc<Message>,
         flow: Flow,
         now: Instant,
     ) -> Option<Reply> {
@@ -158,15 +158,7 @@ impl Endpoint {
             to: party_of(message.to()),
             p_asserted_identity: identities_of(message),
             call_id: message.call_id().to_owned(),
-            headers: message
-                .headers()
-                .map(|(name, value)| {
-                    (
-                        name.into_owned(),
-                        String::from_utf8_lossy(value).into_owned(),
-                    )
-                })
-                .collect(),
+            message: Arc::clone(message),
             offer: session_of(message),
             credentials,
         });

@@ -3,7 +3,10 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv6Addr};
 
+use bytestring::ByteString;
 use thiserror::Error;
+
+use crate::text::Span;
 
 /// Why a text is not a URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -41,19 +44,12 @@ pub enum Scheme {
     Other,
 }
 
-/// A piece of the raw text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-struct Span {
-    start: usize,
-    end: usize,
-}
-
 /// A URI: its text as it came, and where its parts are.
 ///
 /// Nothing is unescaped, lowercased or put in another order, so that what is sent on is what came.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
-    raw: String,
+    raw: ByteString,
     scheme: Scheme,
     user: Option<Span>,
     password: Option<Span>,
@@ -70,23 +66,29 @@ impl Uri {
     /// The first thing wrong with it. Characters that RFC 3261 wants escaped are let through where
     /// they cannot be mistaken, because telephones send them.
     pub fn parse(text: &str) -> Result<Self, UriError> {
+        Self::read(&text.into())
+    }
+
+    /// Reads a URI and keeps its text.
+    pub(crate) fn read(raw: &ByteString) -> Result<Self, UriError> {
+        let text: &str = raw;
         if text
-            .chars()
-            .any(|c| c.is_ascii_control() || matches!(c, ' ' | '"' | '<' | '>'))
+            .bytes()
+            .any(|b| b.is_ascii_control() || matches!(b, b' ' | b'"' | b'<' | b'>'))
         {
             return Err(UriError::Character);
         }
         let (name, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
         let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
         if !named || rest.is_empty() {
             return Err(UriError::Scheme);
         }
         let at = name.len() + 1;
         let mut uri = Self {
-            raw: text.to_owned(),
+            raw: raw.clone(),
             scheme: Scheme::Other,
             user: None,
             password: None,
@@ -199,7 +201,7 @@ impl Uri {
     }
 
     fn text(&self, span: Span) -> &str {
-        self.raw.get(span.start..span.end).unwrap_or_default()
+        span.of_text(&self.raw)
     }
 
     /// `[user[:password]@]host[:port][;params][?headers]`, starting at byte `at` of the raw text.
@@ -213,15 +215,9 @@ impl Uri {
                 if user.is_empty() {
                     return Err(UriError::User);
                 }
-                self.user = Some(Span {
-                    start: at,
-                    end: at + user.len(),
-                });
+                self.user = Some(Span::new(at, at + user.len()));
                 if user.len() < userinfo.len() {
-                    self.password = Some(Span {
-                        start: at + user.len() + 1,
-                        end: at + userinfo.len(),
-                    });
+                    self.password = Some(Span::new(at + user.len() + 1, at + userinfo.len()));
                 }
                 (target, at + userinfo.len() + 1)
             }
@@ -236,24 +232,15 @@ impl Uri {
             None => (before, None),
         };
         let (host, port) = split_host(sent_to).ok_or(UriError::Host)?;
-        self.host = Span {
-            start: at,
-            end: at + host.len(),
-        };
+        self.host = Span::new(at, at + host.len());
         self.port = port.map(read_port).transpose()?;
         at += sent_to.len();
         if let Some(params) = params {
-            self.params = Span {
-                start: at + 1,
-                end: at + 1 + params.len(),
-            };
+            self.params = Span::new(at + 1, at + 1 + params.len());
             at += 1 + params.len();
         }
         if let Some(headers) = headers {
-            self.headers = Span {
-                start: at + 1,
-                end: at + 1 + headers.len(),
-            };
+            self.headers = Span::new(at + 1, at + 1 + headers.len());
         }
         Ok(())
     }
@@ -274,16 +261,10 @@ impl Uri {
         if !is_number {
             return Err(UriError::User);
         }
-        self.user = Some(Span {
-            start: at,
-            end: at + number.len(),
-        });
+        self.user = Some(Span::new(at, at + number.len()));
         if let Some(params) = params {
             let start = at + number.len() + 1;
-            self.params = Span {
-                start,
-                end: start + params.len(),
-            };
+            self.params = Span::new(start, start + params.len());
         }
         Ok(())
     }
@@ -317,8 +298,8 @@ pub(crate) fn split_host(text: &str) -> Option<(&str, Option<&str>)> {
         // An underscore is in no host name of RFC 3261, and in many host names.
         let is_host = !host.is_empty()
             && host
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
         if !is_host {
             return None;
         }
@@ -362,7 +343,7 @@ fn check_escapes(text: &str) -> Result<(), UriError> {
         digits.next().is_some_and(|c| c.is_ascii_hexdigit())
             && digits.next().is_some_and(|c| c.is_ascii_hexdigit())
     };
-    if text.split('%').skip(1).all(escaped) {
+    if memchr::memchr(b'%', text.as_bytes()).is_none() || text.split('%').skip(1).all(escaped) {
         Ok(())
     } else {
         Err(UriError::Escape)

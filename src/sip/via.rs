@@ -3,8 +3,11 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
-use crate::grammar::{is_token, split, trim};
+use bytestring::ByteString;
+
+use crate::grammar::{is_token, pieces, trim};
 use crate::params::Params;
+use crate::text::Span;
 use crate::uri::{read_ip, read_port, split_host};
 
 /// RFC 3261 §8.1.1.7: how the branch of an element that knows this RFC starts.
@@ -13,9 +16,9 @@ pub const MAGIC_COOKIE: &str = "z9hG4bK";
 /// One hop of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
-    raw: String,
-    transport: String,
-    host: String,
+    raw: ByteString,
+    transport: Span,
+    host: Span,
     port: Option<u16>,
     params: Params,
 }
@@ -23,23 +26,35 @@ pub struct Via {
 impl Via {
     /// Reads one value; white space may stand around each separator. `None`: not readable.
     pub fn parse(text: &str) -> Option<Self> {
+        let whole = ByteString::from(text);
+        Self::read(&whole, &whole)
+    }
+
+    /// Reads one value, a piece of `whole`.
+    fn read(whole: &ByteString, text: &str) -> Option<Self> {
+        let text = trim(text);
         let (version, rest) = read_protocol(text)?;
         if version != "2.0" {
             return None;
         }
         let (transport, host, port, params) = read_hop(rest)?;
         Some(Self {
-            raw: trim(text).to_owned(),
-            transport: transport.to_owned(),
-            host: host.to_owned(),
+            raw: whole.slice_ref(text),
+            transport: Span::within(text, transport),
+            host: Span::within(text, host),
             port,
-            params: Params::read(params)?,
+            params: Params::read(whole, params)?,
         })
     }
 
     /// Reads a comma-separated list. `None`: one of them is not readable.
     pub fn parse_list(text: &str) -> Option<Vec<Self>> {
-        split(text, ',')?.into_iter().map(Self::parse).collect()
+        Self::read_list(&text.into()).collect()
+    }
+
+    /// Reads a comma-separated list; `None` for what is not readable.
+    pub(crate) fn read_list(text: &ByteString) -> impl Iterator<Item = Option<Self>> {
+        pieces(text, b',').map(|piece| Self::read(text, piece?))
     }
 
     /// What is needed to answer a request that is otherwise unreadable: transport and sent-by of
@@ -49,7 +64,7 @@ impl Via {
         let (_, rest) = read_protocol(first)?;
         let (transport, host, port, params) = read_hop(rest)?;
         let params = Params::read_readable(params);
-        Some(Self::assemble(transport, host, port, params))
+        Some(Self::assemble(transport, host, port, &params.to_string()))
     }
 
     /// Makes the Via of a request that we send: `sent_by` is `host[:port]`, and the far end is
@@ -89,18 +104,33 @@ impl Via {
         if wants_rport {
             let _ = write!(text, ";rport={}", source.port());
         }
-        let params = Params::read(&text).unwrap_or_default();
-        Self::assemble(&self.transport, &self.host, self.port, params)
+        Self::assemble(self.transport(), self.host(), self.port, &text)
     }
 
-    fn assemble(transport: &str, host: &str, port: Option<u16>, params: Params) -> Self {
-        let port_text = port.map(|port| format!(":{port}")).unwrap_or_default();
+    /// Puts a Via together from what was read before.
+    fn assemble(transport: &str, host: &str, port: Option<u16>, params: &str) -> Self {
+        let mut raw = String::with_capacity(128);
+        raw.push_str("SIP/2.0/");
+        let transport_at = raw.len();
+        raw.push_str(transport);
+        raw.push(' ');
+        let host_at = raw.len();
+        raw.push_str(host);
+        let host = Span::new(host_at, raw.len());
+        if let Some(port) = port {
+            // Writing to a String can't fail.
+            let _ = write!(raw, ":{port}");
+        }
+        let params_at = raw.len();
+        raw.push_str(params);
+        let raw = ByteString::from(raw);
+        let params = raw.get(params_at..).unwrap_or_default();
         Self {
-            raw: format!("SIP/2.0/{transport} {host}{port_text}{params}"),
-            transport: transport.to_owned(),
-            host: host.to_owned(),
+            transport: Span::new(transport_at, transport_at + transport.len()),
+            host,
             port,
-            params,
+            params: Params::read(&raw, params).unwrap_or_default(),
+            raw,
         }
     }
 
@@ -111,17 +141,17 @@ impl Via {
 
     /// The transport as it came, for instance `UDP`.
     pub fn transport(&self) -> &str {
-        &self.transport
+        self.transport.of_text(&self.raw)
     }
 
     /// The host of sent-by as it came, an IPv6 address in its brackets.
     pub fn host(&self) -> &str {
-        &self.host
+        self.host.of_text(&self.raw)
     }
 
     /// The host of sent-by when it is an IP address.
     pub fn host_ip(&self) -> Option<IpAddr> {
-        read_ip(&self.host)
+        read_ip(self.host())
     }
 
     /// The port of sent-by, when there is one.
@@ -215,12 +245,17 @@ pub struct CSeq {
     /// Less than 2³¹ (RFC 3261 §8.1.1.5).
     pub number: u32,
     /// The method as it came; methods that nobody knows are methods too.
-    pub method: String,
+    pub method: ByteString,
 }
 
 impl CSeq {
     /// Reads `number method`. `None`: not readable, or the number is too large.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::read(&text.into())
+    }
+
+    /// Reads `number method` and keeps its text.
+    pub(crate) fn read(text: &ByteString) -> Option<Self> {
         let (number, method) = trim(text).split_once([' ', '\t'])?;
         let method = trim(method);
         if !number.bytes().all(|b| b.is_ascii_digit()) || !is_token(method) {
@@ -229,7 +264,7 @@ impl CSeq {
         let number = number.parse().ok().filter(|number| *number < 1 << 31)?;
         Some(Self {
             number,
-            method: method.to_owned(),
+            method: text.slice_ref(method),
         })
     }
 }

@@ -142,7 +142,7 @@ async fn a_caller_who_asks_for_privacy_is_withheld() {
     let mut a = phone.call(CUSTOMER_NUMBER, platform.sip, caller).await;
     let mut b = phone.rings().await;
     assert_eq!(b.presented(), "anonymous");
-    assert_eq!(b.invite().header("Privacy"), Some("id"));
+    assert_eq!(b.invite().header("Privacy").as_deref(), Some("id"));
     a.hang_up();
     a.is_over().await;
     b.is_over().await;

@@ -63,7 +63,7 @@ impl Answerer {
                 if (101..200).contains(&status) {
                     let reply = Reply {
                         body,
-                        ..self.reply_with_contact(status, tx)
+                        ..self.reply_with_contact(status)
                     };
                     tx.respond(self.server, &reply, now);
                     self.ringing = Some((
@@ -185,7 +185,7 @@ impl Answerer {
     fn accept(self: Box<Self>, body: Option<Bytes>, tx: &mut Transactions, now: Instant) -> Usage {
         let reply = Reply {
             body,
-            ..self.reply_with_contact(200, tx)
+            ..self.reply_with_contact(200)
         };
         let flow: Option<Flow> = tx.reply_flow(self.server);
         let response = tx.respond(self.server, &reply, now);
@@ -199,9 +199,9 @@ impl Answerer {
         Usage::Confirmed(Box::new(session))
     }
 
-    fn reply_with_contact(&self, status: u16, tx: &Transactions) -> Reply {
+    fn reply_with_contact(&self, status: u16) -> Reply {
         Reply {
-            contact: draft::contact(&self.dialog.flow, &tx.config),
+            contact: Some(self.dialog.flow),
             ..Reply::tagged(status, self.dialog.local_tag())
         }
     }

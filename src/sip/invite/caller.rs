@@ -264,7 +264,7 @@ impl Invitation {
         tx: &mut Transactions,
         now: Instant,
     ) -> Option<ClientId> {
-        let branch = draft::branch(&tx.word());
+        let branch = tx.branch();
         let mut headers = self.headers.clone();
         headers.extend(authorization);
         let outline = Outline {
@@ -278,7 +278,7 @@ impl Invitation {
             headers,
             body: Some(self.offer.clone()),
         };
-        let bytes = draft::request(outline, &self.flow, &branch, &tx.config)?;
+        let bytes = draft::request_of_owner(outline, &self.flow, branch, &tx.config)?;
         let sent = Sent {
             method: "INVITE",
             branch,

@@ -272,9 +272,9 @@ impl Transactions {
         now: Instant,
     ) -> Option<ClientId> {
         let flow = dialog.next_hop();
-        let branch = draft::branch(&self.word());
+        let branch = self.branch();
         let method = outline.method;
-        let bytes = draft::request(outline, &flow, &branch, &self.config)?;
+        let bytes = draft::request(outline, &flow, branch, &self.config)?;
         Some(self.send(
             Sent {
                 method,
@@ -297,9 +297,9 @@ impl Transactions {
         body: Option<Bytes>,
     ) {
         let flow = dialog.next_hop();
-        let branch = draft::branch(&self.word());
+        let branch = self.branch();
         let outline = draft::in_dialog(dialog, "ACK", cseq, authorization, body);
-        if let Some(ack) = draft::request(outline, &flow, &branch, &self.config) {
+        if let Some(ack) = draft::request(outline, &flow, branch, &self.config) {
             self.acknowledge(client, dialog.remote_tag(), flow, ack);
         }
     }
@@ -333,6 +333,5 @@ impl Transactions {
 
 /// The session description of a message.
 pub(crate) fn session_of(message: &Message) -> Option<Bytes> {
-    let is_session = message.content_type().is_some_and(|kind| kind == SDP);
-    (is_session && !message.body().is_empty()).then(|| message.body().clone())
+    (!message.body().is_empty() && message.is_of_type(SDP)).then(|| message.body().clone())
 }

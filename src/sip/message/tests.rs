@@ -159,6 +159,7 @@ fn a_body_that_nobody_takes_is_not_sent() {
 /// its own.
 #[test]
 fn another_reader_finds_the_same_in_what_we_build() {
+    use rsip::headers::UntypedHeader as _;
     use rsip::message::HeadersExt;
 
     let built = RequestBuilder::new(Method::Invite, uri("sip:b@example.com"))

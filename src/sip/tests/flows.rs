@@ -352,7 +352,7 @@ fn what_an_invite_says_is_told() {
         request.p_asserted_identity[0].display.as_deref(),
         Some("A, B")
     );
-    assert_eq!(request.header("x-trace"), Some("42"));
+    assert_eq!(request.header("x-trace").as_deref(), Some("42"));
     assert_eq!(request.offer, Some(body("sdp")));
     assert_eq!(request.credentials, None);
 }

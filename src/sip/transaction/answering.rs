@@ -1,16 +1,17 @@
 //! The server half of the table: requests that come in and the responses to them.
 
 use super::draft::{self, Reply};
-use super::key::{MergeKey, ServerKey};
+use super::key::Fingerprint;
 use super::server::Server;
 use super::server_invite::ServerInvite;
+use super::timers::Armed;
 use super::{Owner, ServerAction, ServerId, ServerInput, Transactions};
 use crate::command::InviteId;
 use crate::flow::{Flow, Transport};
 use crate::reader::Message;
 use crate::via::Via;
 use bytes::Bytes;
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// RFC 3261 §18.2.2: the port of a sent-by that names none.
@@ -26,12 +27,13 @@ enum Machine {
 #[derive(Debug)]
 pub(crate) struct ServerEntry {
     machine: Machine,
-    key: ServerKey,
-    merge: Option<MergeKey>,
+    armed: Armed,
+    merge: Option<Fingerprint>,
     flow: Flow,
-    reply_flow: Flow,
+    /// Where at the peer responses go.
+    reply_port: u16,
     /// Kept until the final response is made from it; a finished transaction keeps only that.
-    request: Option<Box<Message>>,
+    request: Option<Arc<Message>>,
     usage: Option<InviteId>,
 }
 
@@ -62,32 +64,34 @@ pub(crate) enum Arrival {
 
 impl Transactions {
     /// Finds or makes the transaction of a request.
-    pub(crate) fn request(&mut self, message: &Message, flow: Flow, now: Instant) -> Arrival {
-        let key = key_of(message);
+    pub(crate) fn request(&mut self, message: &Arc<Message>, flow: Flow, now: Instant) -> Arrival {
         if message.method() == "ACK" {
-            return match self.server_keys.get(&key).copied() {
-                Some(id) if self.server_input(id, ServerInput::Ack, now).delivers_ack => {
-                    Arrival::Ack
-                }
-                Some(_) => Arrival::Absorbed,
-                None => Arrival::Ack,
+            let id = ServerId(self.fingerprints.of_transaction(message, "INVITE"));
+            let is_known = self.servers.contains_key(&id);
+            let is_for_usage =
+                !is_known || self.server_input(id, ServerInput::Ack, now).delivers_ack;
+            return if is_for_usage {
+                Arrival::Ack
+            } else {
+                Arrival::Absorbed
             };
         }
-        if let Some(&id) = self.server_keys.get(&key) {
+        let id = self.fingerprints.of_transaction(message, message.method());
+        let id = ServerId(id);
+        if self.servers.contains_key(&id) {
             self.server_input(id, ServerInput::Request, now);
             return Arrival::Absorbed;
         }
         if self.is_full(message.to().tag().is_some()) {
             return Arrival::Full;
         }
-        let id = ServerId(self.next_number());
-        let merge = merge_key_of(message);
+        let merge = self.fingerprints.of_merged(message);
         let is_merged = merge
             .as_ref()
             .is_some_and(|key| self.merges.contains_key(key));
         let merge = merge.filter(|_| !is_merged);
-        if let Some(merge) = &merge {
-            self.merges.insert(merge.clone(), id);
+        if let Some(merge) = merge {
+            self.merges.insert(merge, id);
         }
         let (reliable, timers) = (flow.transport.is_reliable(), self.config.timers);
         let machine = if message.method() == "INVITE" {
@@ -97,16 +101,18 @@ impl Transactions {
         };
         let entry = ServerEntry {
             machine,
-            key: key.clone(),
+            armed: Armed::default(),
             merge,
             flow,
-            reply_flow: reply_flow(message.via(), flow),
-            request: Some(Box::new(message.clone())),
+            reply_port: reply_flow(message.via(), flow).remote.port(),
+            request: Some(Arc::clone(message)),
             usage: None,
         };
-        self.servers.insert(id, entry);
-        self.server_keys.insert(key, id);
-        self.join_flow(flow, Owner::Server(id));
+        self.servers.insert(id, Box::new(entry));
+        // A failed datagram changes nothing for who waits for datagrams.
+        if reliable {
+            self.join_flow(flow, Owner::Server(id));
+        }
         if is_merged {
             Arrival::Merged(id)
         } else {
@@ -116,7 +122,7 @@ impl Transactions {
 
     /// The INVITE that a CANCEL wants to end, and its usage.
     pub(crate) fn cancelled_by(&self, cancel: &Message) -> Option<(ServerId, Option<InviteId>)> {
-        let id = *self.server_keys.get(&key_of(cancel).of_invite())?;
+        let id = ServerId(self.fingerprints.of_transaction(cancel, "INVITE"));
         self.servers.get(&id).map(|entry| (id, entry.usage))
     }
 
@@ -152,7 +158,7 @@ impl Transactions {
 
     /// Where the responses of a request go: copies of a 2xx take the same way.
     pub(crate) fn reply_flow(&self, id: ServerId) -> Option<Flow> {
-        self.servers.get(&id).map(|entry| entry.reply_flow)
+        self.servers.get(&id).map(|entry| entry.reply_flow())
     }
 
     /// Whether a request waits for its final response.
@@ -164,6 +170,9 @@ impl Transactions {
 
     /// The deadline of a server transaction has come.
     pub(crate) fn server_timeout(&mut self, id: ServerId, now: Instant) {
+        if let Some(entry) = self.servers.get_mut(&id) {
+            entry.armed.fired();
+        }
         self.server_input(id, ServerInput::Timeout, now);
     }
 
@@ -177,7 +186,7 @@ impl Transactions {
         let Some(entry) = self.servers.get_mut(&id) else {
             return Outcome::default();
         };
-        let flow = entry.reply_flow;
+        let flow = entry.reply_flow();
         let mut outcome = Outcome {
             usage: entry.usage,
             ..Outcome::default()
@@ -194,14 +203,16 @@ impl Transactions {
                 ServerAction::Terminated => self.forget_server(id),
             }
         }
-        let at = self.servers.get(&id).and_then(ServerEntry::deadline);
-        self.schedule.set(Owner::Server(id), at);
+        if let Some(entry) = self.servers.get_mut(&id) {
+            let at = entry.deadline();
+            self.schedule.set(Owner::Server(id), &mut entry.armed, at);
+        }
         outcome
     }
 
     fn forget_server(&mut self, id: ServerId) {
-        if let Some(entry) = self.servers.remove(&id) {
-            self.server_keys.remove(&entry.key);
+        if let Some(mut entry) = self.servers.remove(&id) {
+            self.schedule.set(Owner::Server(id), &mut entry.armed, None);
             if let Some(merge) = &entry.merge {
                 self.merges.remove(merge);
             }
@@ -219,6 +230,10 @@ struct Outcome {
 }
 
 impl ServerEntry {
+    fn reply_flow(&self) -> Flow {
+        at_port(self.flow, self.reply_port)
+    }
+
     fn deadline(&self) -> Option<Instant> {
         match &self.machine {
             Machine::Invite(machine) => machine.deadline(),
@@ -227,60 +242,17 @@ impl ServerEntry {
     }
 }
 
-/// The key of a request (§17.2.3); an ACK has that of its INVITE.
-fn key_of(message: &Message) -> ServerKey {
-    let via = message.via();
-    let method = if message.method() == "ACK" {
-        "INVITE"
-    } else {
-        message.method()
-    }
-    .to_owned();
-    match via.branch() {
-        Some(branch) if via.has_rfc3261_branch() => ServerKey::Branch {
-            branch: branch.to_owned(),
-            sent_by: match via.port() {
-                Some(port) => format!("{}:{port}", via.host().to_ascii_lowercase()),
-                None => via.host().to_ascii_lowercase(),
-            },
-            method,
-        },
-        _ => ServerKey::Legacy {
-            request_uri: message
-                .request_uri()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            from_tag: message.from().tag().unwrap_or_default().to_owned(),
-            call_id: message.call_id().to_owned(),
-            cseq: message.cseq().number,
-            via: via.to_string(),
-            method,
-        },
-    }
-}
-
-/// What tells a merged request; only requests outside of dialogs can be merged.
-fn merge_key_of(message: &Message) -> Option<MergeKey> {
-    (message.to().tag().is_none() && message.method() != "CANCEL").then(|| MergeKey {
-        from_tag: message.from().tag().unwrap_or_default().to_owned(),
-        call_id: message.call_id().to_owned(),
-        cseq: message.cseq().number,
-        method: message.method().to_owned(),
-    })
-}
-
 /// Where a response goes: along the connection; by UDP to where the request came from, with the
 /// port of sent-by unless the sender asked for rport (§18.2.2, RFC 3581 §4). maddr is not heeded:
 /// it would let a stranger direct our responses at third parties.
 pub(crate) fn reply_flow(via: &Via, flow: Flow) -> Flow {
     match flow.transport {
-        Transport::Udp if !via.wants_rport() => {
-            let ip: IpAddr = flow.remote.ip();
-            Flow {
-                remote: SocketAddr::new(ip, via.port().unwrap_or(DEFAULT_PORT)),
-                ..flow
-            }
-        }
+        Transport::Udp if !via.wants_rport() => at_port(flow, via.port().unwrap_or(DEFAULT_PORT)),
         Transport::Udp | Transport::Tcp => flow,
     }
+}
+
+fn at_port(mut flow: Flow, port: u16) -> Flow {
+    flow.remote.set_port(port);
+    flow
 }

@@ -1,5 +1,6 @@
 //! The messages that the endpoint sends, put together from what it knows.
 
+use super::key::Branch;
 use crate::address::NameAddr;
 use crate::config::Config;
 use crate::dialog::Dialog;
@@ -8,7 +9,7 @@ use crate::inspection::Abilities;
 use crate::message::{Method, RequestBuilder, ResponseBuilder, known_method};
 use crate::reader::{self, Message, Unreadable};
 use crate::uri::Uri;
-use crate::via::{MAGIC_COOKIE, Via};
+use crate::via::Via;
 use bytes::Bytes;
 
 /// What we answer and read.
@@ -17,6 +18,9 @@ pub(crate) const ABILITIES: Abilities = Abilities {
     extensions: &[],
     bodies: &[SDP],
 };
+
+/// The same methods as Allow names them.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
 
 /// The only body that we read.
 pub(crate) const SDP: &str = "application/sdp";
@@ -50,8 +54,9 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Our tag for a To without one.
     pub(crate) to_tag: Option<String>,
-    /// The response makes or refreshes a dialog: Record-Route is repeated, this is our Contact.
-    pub(crate) contact: Option<NameAddr>,
+    /// The response makes or refreshes a dialog: Record-Route is repeated, and our Contact is where
+    /// this flow reaches us.
+    pub(crate) contact: Option<Flow>,
     /// Header fields of our own making.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Bytes>,
@@ -105,13 +110,15 @@ pub(crate) fn response(request: &Message, reply: &Reply, config: &Config) -> Opt
     if let Some(tag) = &reply.to_tag {
         builder = builder.to_tag(tag);
     }
-    if let Some(contact) = &reply.contact {
-        builder = builder.record_routes_of(request).contact(contact);
+    if let Some(flow) = &reply.contact {
+        builder = builder
+            .record_routes_of(request)
+            .header("Contact", &contact(flow, config));
     }
     let names_methods =
         (200..300).contains(&reply.status) && matches!(request.method(), "INVITE" | "OPTIONS");
     if names_methods {
-        builder = builder.header("Allow", &ABILITIES.methods.join(", "));
+        builder = builder.header("Allow", ALLOW);
     }
     for (name, value) in &reply.headers {
         builder = builder.header(name, value);
@@ -159,18 +166,31 @@ pub(crate) struct Outline<'a> {
     pub(crate) body: Option<Bytes>,
 }
 
-/// Prints a request with the Via of this flow and branch. `None`: something in it can't be sent, or
-/// could not be read again by anybody.
+/// Prints a request that holds words of the owner's, as [`request`] does. `None`: something in it
+/// can't be sent, or could not be read again by anybody.
+pub(crate) fn request_of_owner(
+    outline: Outline<'_>,
+    flow: &Flow,
+    branch: Branch,
+    config: &Config,
+) -> Option<Bytes> {
+    let bytes = request(outline, flow, branch, config)?;
+    reader::read(&bytes).is_ok().then_some(bytes)
+}
+
+/// Prints a request with the Via of this flow and branch; the far end is asked to answer to where
+/// it came from (RFC 3581 §3). `None`: something in it can't be sent.
 pub(crate) fn request(
     outline: Outline<'_>,
     flow: &Flow,
-    branch: &str,
+    branch: Branch,
     config: &Config,
 ) -> Option<Bytes> {
-    let sent_by = config.advertised(flow).to_string();
-    let via = Via::new(flow.transport.name(), &sent_by, branch)?;
+    let sent_by = config.advertised(flow);
+    let transport = flow.transport;
+    let via = format!("SIP/2.0/{transport} {sent_by};rport;branch={branch}");
     let mut builder = RequestBuilder::new(known_method(outline.method)?, outline.uri)
-        .via(&via)
+        .header("Via", &via)
         .max_forwards(MAX_FORWARDS)
         .from(outline.from)
         .to(outline.to)
@@ -181,8 +201,8 @@ pub(crate) fn request(
     }
     if outline.method == "INVITE" {
         builder = builder
-            .contact(&contact(flow, config)?)
-            .header("Allow", &ABILITIES.methods.join(", "));
+            .header("Contact", &contact(flow, config))
+            .header("Allow", ALLOW);
     }
     for (name, value) in &outline.headers {
         builder = builder.header(name, value);
@@ -193,8 +213,7 @@ pub(crate) fn request(
     if let Some(body) = outline.body.filter(|body| !body.is_empty()) {
         builder = builder.body(SDP, body);
     }
-    let bytes = builder.build().ok()?;
-    reader::read(&bytes).is_ok().then_some(bytes)
+    builder.build().ok()
 }
 
 /// A request within a dialog.
@@ -220,18 +239,13 @@ pub(crate) fn in_dialog<'a>(
 }
 
 /// Our Contact on a flow.
-pub(crate) fn contact(flow: &Flow, config: &Config) -> Option<NameAddr> {
+fn contact(flow: &Flow, config: &Config) -> String {
     let address = config.advertised(flow);
     let transport = match flow.transport {
         Transport::Udp => "",
         Transport::Tcp => ";transport=tcp",
     };
-    NameAddr::parse(&format!("<sip:{address}{transport}>")).ok()
-}
-
-/// A branch made of an unguessable word.
-pub(crate) fn branch(word: &str) -> String {
-    format!("{MAGIC_COOKIE}{word}")
+    format!("<sip:{address}{transport}>")
 }
 
 /// The ACK of a response from 300 on (RFC 3261 §17.1.1.3).

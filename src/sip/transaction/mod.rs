@@ -7,7 +7,7 @@ mod answering;
 mod client;
 mod client_invite;
 pub(crate) mod draft;
-mod key;
+pub(crate) mod key;
 #[cfg(test)]
 mod machine_tests;
 mod retransmission;
@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::event::{Effect, Event};
 use crate::flow::Flow;
 use bytes::Bytes;
-use key::{ClientKey, MergeKey, ServerKey};
+use key::{Branch, Fingerprint, Fingerprints, Table};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -95,13 +95,16 @@ pub(crate) enum ServerAction {
     Terminated,
 }
 
-/// A client transaction.
+/// A client transaction: the branch that we made, which a CANCEL shares with its INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClientId(u64);
+pub(crate) struct ClientId {
+    branch: Branch,
+    is_cancel: bool,
+}
 
-/// A server transaction.
+/// A server transaction: what its peer named it by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ServerId(u64);
+pub(crate) struct ServerId(Fingerprint);
 
 /// Whoever may have a deadline, or live by a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,29 +122,27 @@ pub(crate) struct Transactions {
     rng: StdRng,
     effects: VecDeque<Effect>,
     pub(crate) schedule: Schedule<Owner>,
-    clients: HashMap<ClientId, ClientEntry>,
-    client_keys: HashMap<ClientKey, ClientId>,
-    servers: HashMap<ServerId, ServerEntry>,
-    server_keys: HashMap<ServerKey, ServerId>,
-    merges: HashMap<MergeKey, ServerId>,
+    pub(crate) fingerprints: Fingerprints,
+    clients: Table<ClientId, Box<ClientEntry>>,
+    servers: Table<ServerId, Box<ServerEntry>>,
+    /// The requests that are told from copies by another way.
+    merges: Table<Fingerprint, ServerId>,
+    /// What lives by a flow, or waits for a response by it.
     flows: HashMap<Flow, BTreeSet<Owner>>,
-    last: u64,
 }
 
 impl Transactions {
-    pub(crate) fn new(config: Config, rng: StdRng) -> Self {
+    pub(crate) fn new(config: Config, mut rng: StdRng) -> Self {
         Self {
             config,
+            fingerprints: Fingerprints::new(&mut rng),
             rng,
             effects: VecDeque::new(),
             schedule: Schedule::new(),
-            clients: HashMap::new(),
-            client_keys: HashMap::new(),
-            servers: HashMap::new(),
-            server_keys: HashMap::new(),
-            merges: HashMap::new(),
+            clients: Table::default(),
+            servers: Table::default(),
+            merges: Table::default(),
             flows: HashMap::new(),
-            last: 0,
         }
     }
 
@@ -201,9 +202,9 @@ impl Transactions {
         Duration::from_millis(10 * self.rng.random_range(steps(least)..=steps(most)))
     }
 
-    fn next_number(&mut self) -> u64 {
-        self.last += 1;
-        self.last
+    /// A branch that nobody can guess.
+    pub(crate) fn branch(&mut self) -> Branch {
+        Branch(self.rng.next_u64())
     }
 
     /// Makes an owner hear of the flow's failure.

@@ -2,7 +2,8 @@
 
 use super::client::Client;
 use super::client_invite::ClientInvite;
-use super::key::ClientKey;
+use super::key::Branch;
+use super::timers::Armed;
 use super::{ClientAction, ClientId, ClientInput, Owner, Transactions, draft};
 use crate::command::InviteId;
 use crate::flow::Flow;
@@ -20,12 +21,13 @@ enum Machine {
 #[derive(Debug)]
 pub(crate) struct ClientEntry {
     machine: Machine,
-    key: ClientKey,
+    method: &'static str,
+    armed: Armed,
     flow: Flow,
     usage: Option<InviteId>,
     cancel: Cancel,
     /// The ACKs of the 2xx that came, by To tag: each copy of a 2xx is answered by its ACK.
-    acks: Vec<(String, Flow, Bytes)>,
+    acks: Vec<(Box<str>, Flow, Bytes)>,
 }
 
 impl ClientEntry {
@@ -71,9 +73,9 @@ pub(crate) struct Lost {
 
 /// A request to be sent.
 #[derive(Debug)]
-pub(crate) struct Sent<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) branch: String,
+pub(crate) struct Sent {
+    pub(crate) method: &'static str,
+    pub(crate) branch: Branch,
     pub(crate) flow: Flow,
     pub(crate) bytes: Bytes,
     pub(crate) usage: Option<InviteId>,
@@ -81,8 +83,11 @@ pub(crate) struct Sent<'a> {
 
 impl Transactions {
     /// Sends a request in a transaction of its own.
-    pub(crate) fn send(&mut self, sent: Sent<'_>, now: Instant) -> ClientId {
-        let id = ClientId(self.next_number());
+    pub(crate) fn send(&mut self, sent: Sent, now: Instant) -> ClientId {
+        let id = ClientId {
+            branch: sent.branch,
+            is_cancel: sent.method == "CANCEL",
+        };
         let reliable = sent.flow.transport.is_reliable();
         let timers = self.config.timers;
         let (machine, actions) = if sent.method == "INVITE" {
@@ -92,20 +97,16 @@ impl Transactions {
             let (machine, actions) = Client::start(sent.bytes, reliable, timers, now);
             (Machine::Other(machine), actions)
         };
-        let key = ClientKey {
-            branch: sent.branch,
-            method: sent.method.to_owned(),
-        };
-        self.client_keys.insert(key.clone(), id);
         let entry = ClientEntry {
             machine,
-            key,
+            method: sent.method,
+            armed: Armed::default(),
             flow: sent.flow,
             usage: sent.usage,
             cancel: Cancel::NotWanted,
             acks: vec![],
         };
-        self.clients.insert(id, entry);
+        self.clients.insert(id, Box::new(entry));
         self.join_flow(sent.flow, Owner::Client(id));
         self.apply_client(id, actions);
         id
@@ -118,17 +119,21 @@ impl Transactions {
         if message.vias().count() != 1 {
             return None;
         }
-        let key = ClientKey {
-            branch: message.via().branch()?.to_owned(),
-            method: message.cseq().method.clone(),
+        let id = ClientId {
+            branch: Branch::read(message.via().branch()?)?,
+            is_cancel: message.method() == "CANCEL",
         };
-        let id = *self.client_keys.get(&key)?;
         let entry = self.clients.get(&id)?;
+        if entry.method != message.method() {
+            return None;
+        }
         let input = match message.status()? {
             ..200 => ClientInput::Provisional,
             200..300 => {
                 let tag = message.to().tag().unwrap_or_default();
-                if let Some((_, flow, ack)) = entry.acks.iter().find(|(known, _, _)| known == tag) {
+                if let Some((_, flow, ack)) =
+                    entry.acks.iter().find(|(known, _, _)| **known == *tag)
+                {
                     let (flow, ack) = (*flow, ack.clone());
                     self.transmit(flow, ack);
                     return None;
@@ -149,7 +154,8 @@ impl Transactions {
 
     /// The deadline of a client transaction has come.
     pub(crate) fn client_timeout(&mut self, id: ClientId, now: Instant) -> Option<Lost> {
-        let entry = self.clients.get(&id)?;
+        let entry = self.clients.get_mut(&id)?;
+        entry.armed.fired();
         if matches!(entry.cancel, Cancel::Sent { gives_up } if gives_up <= now) {
             self.forget_client(id);
             return None;
@@ -191,7 +197,7 @@ impl Transactions {
     pub(crate) fn acknowledge(&mut self, id: ClientId, tag: &str, flow: Flow, ack: Bytes) {
         self.transmit(flow, ack.clone());
         if let Some(entry) = self.clients.get_mut(&id) {
-            entry.acks.push((tag.to_owned(), flow, ack));
+            entry.acks.push((tag.into(), flow, ack));
         }
     }
 
@@ -207,7 +213,7 @@ impl Transactions {
             return;
         };
         let cancel = draft::cancel(request, reason.as_deref());
-        let (branch, flow) = (entry.key.branch.clone(), entry.flow);
+        let flow = entry.flow;
         entry.cancel = Cancel::Sent {
             gives_up: now + self.config.timers.sixty_four_t1(),
         };
@@ -216,7 +222,7 @@ impl Transactions {
             self.send(
                 Sent {
                     method: "CANCEL",
-                    branch,
+                    branch: id.branch,
                     flow,
                     bytes,
                     usage: None,
@@ -261,15 +267,16 @@ impl Transactions {
     }
 
     fn arm_client(&mut self, id: ClientId) {
-        let at = self.clients.get(&id).and_then(ClientEntry::deadline);
-        self.schedule.set(Owner::Client(id), at);
+        if let Some(entry) = self.clients.get_mut(&id) {
+            let at = entry.deadline();
+            self.schedule.set(Owner::Client(id), &mut entry.armed, at);
+        }
     }
 
     fn forget_client(&mut self, id: ClientId) {
-        if let Some(entry) = self.clients.remove(&id) {
-            self.client_keys.remove(&entry.key);
+        if let Some(mut entry) = self.clients.remove(&id) {
             self.leave_flow(&entry.flow, Owner::Client(id));
-            self.schedule.set(Owner::Client(id), None);
+            self.schedule.set(Owner::Client(id), &mut entry.armed, None);
         }
     }
 }

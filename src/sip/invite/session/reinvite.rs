@@ -77,9 +77,8 @@ impl Session {
             return;
         };
         self.dialog.refresh(theirs.target);
-        let contact = draft::contact(&self.dialog.flow, &tx.config);
         let reply = Reply {
-            contact,
+            contact: Some(self.dialog.flow),
             body,
             ..Reply::new(200)
         };
