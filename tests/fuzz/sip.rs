@@ -1,16 +1,9 @@
-//! Mutates the RFC 4475 messages for a bounded time: whatever comes, reading ends without a panic,
-//! and what can be answered is answered readably.
-//!
-//! `STROWGER_FUZZ_SECONDS` sets the time (3), `STROWGER_FUZZ_SEED` the seed (1). A failure prints
-//! the message that caused it.
-#![expect(clippy::expect_used, reason = "a test fails by it")]
+//! SIP: messages in datagrams, and streams of them.
 
 use std::hint::black_box;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
+use rand::RngExt;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use strowger_sip::address::NameAddr;
 use strowger_sip::digest::{Challenge, Credentials};
 use strowger_sip::message::ResponseBuilder;
@@ -18,11 +11,13 @@ use strowger_sip::reader::{Frame, Framer, MAX_BODY, MAX_HEAD, Message, read};
 use strowger_sip::uri::Uri;
 use strowger_sip::via::Via;
 
-/// Most rounds, however fast the machine is.
-const MAX_ROUNDS: u64 = 20_000_000;
+use crate::fuzzer::{Target, outcome};
 
-/// Pieces that mean something to a reader of SIP.
-const PIECES: &[&[u8]] = &[
+/// The messages of RFC 4475, which other tests read too.
+const TORTURE: &str = "src/sip/tests/fixtures";
+
+/// Words that mean something to a reader of SIP.
+pub(crate) const WORDS: &[&[u8]] = &[
     b"\r\n",
     b"\r\n\r\n",
     b"\n",
@@ -78,79 +73,6 @@ const PIECES: &[&[u8]] = &[
     b"ACK",
     b"GMT",
 ];
-
-/// Prints the input when a check panics.
-struct Shown<'a>(&'a [u8]);
-
-impl Drop for Shown<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("input: {}", self.0.escape_ascii());
-        }
-    }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a fuzzer is bounded by true time"
-)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn corpus() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .expect("fixtures are there")
-        .map(|entry| entry.expect("readable").path())
-        .collect();
-    paths.sort();
-    paths
-        .iter()
-        .map(|path| std::fs::read(path).expect("readable"))
-        .collect()
-}
-
-fn mutated(corpus: &[Vec<u8>], rng: &mut StdRng) -> Vec<u8> {
-    let any = |rng: &mut StdRng| corpus[rng.random_range(0..corpus.len())].clone();
-    let mut bytes = any(rng);
-    for _ in 0..rng.random_range(1..=6) {
-        let length = bytes.len();
-        let start = rng.random_range(0..=length);
-        let end = (start + rng.random_range(0..=24)).min(length);
-        match rng.random_range(0..8) {
-            0 => bytes.truncate(start),
-            1 => drop(bytes.drain(start..end)),
-            2 => {
-                let piece = bytes[start..end].to_vec();
-                bytes.splice(start..start, piece.repeat(rng.random_range(1..40)));
-            }
-            3 => {
-                let other = any(rng);
-                let from = rng.random_range(0..=other.len());
-                let to = (from + rng.random_range(0..=200)).min(other.len());
-                bytes.splice(start..end, other[from..to].iter().copied());
-            }
-            4 => {
-                if let Some(byte) = bytes.get_mut(start) {
-                    *byte = rng.random();
-                }
-            }
-            _ => {
-                let piece = PIECES[rng.random_range(0..PIECES.len())];
-                bytes.splice(start..end.min(start + 2), piece.iter().copied());
-            }
-        }
-    }
-    bytes
-}
 
 /// Looks at everything that a message has.
 fn touch(message: &Message) {
@@ -253,28 +175,35 @@ fn touch_text(text: &str) {
     }
 }
 
-fn check_datagram(bytes: &[u8]) {
+/// How a datagram was taken: its kind and status.
+fn check_datagram(bytes: &[u8]) -> (String, u16) {
     let answer = match read(bytes) {
         Ok(message) => {
             touch(&message);
             if !message.is_request() {
-                return;
+                return (message.method().to_owned(), message.status().unwrap_or(0));
             }
             let answer = ResponseBuilder::new(&message, 400).to_tag("ours").build();
             let answer = read(&answer.expect("printable")).expect("our answer is readable");
             assert_eq!(answer.call_id(), message.call_id());
             assert_eq!(answer.cseq(), message.cseq());
             assert!(answer.vias().eq(message.vias()));
-            return;
+            let headers = u16::try_from(message.headers().count()).unwrap_or(0);
+            return (message.method().to_owned(), headers);
         }
         Err(unreadable) => ResponseBuilder::to_unreadable(&unreadable),
     };
-    if let Some(answer) = answer {
-        black_box(answer.to_tag("ours").build().expect("printable"));
-    }
+    let Some(answer) = answer else {
+        return ("nothing".into(), 0);
+    };
+    let answer = answer.to_tag("ours").build().expect("printable");
+    let line = String::from_utf8_lossy(answer.get(..40.min(answer.len())).unwrap_or_default());
+    (line.into_owned(), 0)
 }
 
-fn check_stream(bytes: &[u8], rng: &mut StdRng) {
+/// How a stream was cut: messages, pings, whether it broke.
+fn check_stream(bytes: &[u8], rng: &mut StdRng) -> [u16; 3] {
+    let mut seen = [0_u16; 3];
     let mut framer = Framer::new();
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -283,41 +212,51 @@ fn check_stream(bytes: &[u8], rng: &mut StdRng) {
         while let Some(frame) = framer.next_frame() {
             match frame {
                 Frame::Message(message) => {
+                    seen[0] += 1;
                     // Both cut at the same place: the body is all that is left of the frame.
                     if let Ok(read) = read(&message) {
                         assert!(message.ends_with(read.body()));
                     }
                 }
-                Frame::Last(last) => check_datagram(&last),
-                Frame::Ping => {}
+                Frame::Last(last) => {
+                    seen[2] += 1;
+                    check_datagram(&last);
+                }
+                Frame::Ping => seen[1] += 1,
             }
         }
         assert!(framer.pending() <= MAX_HEAD + MAX_BODY);
         rest = behind;
     }
+    seen
+}
+
+const DATAGRAMS: Target = Target {
+    name: "sip",
+    seeds: &[TORTURE],
+    words: WORDS,
+    check: |bytes, _| outcome(check_datagram(bytes)),
+};
+
+#[test]
+fn any_datagram_is_read_or_refused() {
+    DATAGRAMS.run();
 }
 
 #[test]
-fn no_message_makes_the_reader_panic() {
-    let corpus = corpus();
-    let mut rng = StdRng::seed_from_u64(setting("STROWGER_FUZZ_SEED", 1));
-    let end = now() + Duration::from_secs(setting("STROWGER_FUZZ_SECONDS", 3));
-    let mut rounds = 0;
-    while rounds < MAX_ROUNDS && (rounds % 64 != 0 || now() < end) {
-        let bytes = mutated(&corpus, &mut rng);
-        let shown = Shown(&bytes);
-        check_datagram(&bytes);
-        check_stream(&bytes, &mut rng);
-        drop(shown);
-        rounds += 1;
+fn any_stream_is_cut_into_messages_or_ends() {
+    Target {
+        name: "sip_stream",
+        seeds: &[TORTURE],
+        words: WORDS,
+        check: |bytes, rng| outcome(check_stream(bytes, rng)),
     }
-    eprintln!("{rounds} messages");
+    .run();
 }
 
 #[test]
 fn no_long_message_takes_long() {
     let line = |text: &str| text.repeat(MAX_HEAD / text.len());
-    let start = now();
     for piece in [
         ";", ",", "<", "\"", "%", "@", "a;", "\\\"", ";a=b", "<sip:a>,", "&a=", "\r\n ", "x:",
     ] {
@@ -335,14 +274,9 @@ fn no_long_message_takes_long() {
             "Content-Length",
         ] {
             let text = format!("INVITE sip:a@b SIP/2.0\r\n{name}: sip:a@b{long}");
-            check_datagram(text.get(..MAX_HEAD - 4).expect("long").as_bytes());
-            touch_text(&long);
+            DATAGRAMS.read(text.get(..MAX_HEAD - 4).expect("long").as_bytes());
         }
-        check_datagram(message.as_bytes());
+        touch_text(&long);
+        DATAGRAMS.read(message.as_bytes());
     }
-    // A hundred long ones; each takes microseconds, but the machine may be busy.
-    assert!(
-        now() - start < Duration::from_secs(20),
-        "reading is not linear"
-    );
 }
