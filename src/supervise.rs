@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
@@ -16,6 +17,14 @@ use tokio::time::Instant;
 pub const MAX_RESTARTS: usize = 5;
 /// See [`MAX_RESTARTS`].
 pub const RESTART_WINDOW: Duration = Duration::from_mins(1);
+
+/// Children that live, of all parents in this process.
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many children live, of all parents in this process.
+pub fn living() -> usize {
+    LIVING.load(Ordering::Relaxed)
+}
 
 /// A panic, for tests of supervision.
 #[derive(Message, Debug, Clone, Copy)]
@@ -55,10 +64,15 @@ pub struct Obituary<K: Clone + Send + 'static> {
 impl<K: Clone + Send + 'static> Obituary<K> {
     /// An obituary for a child that has one life only.
     pub fn once(parent: Recipient<Down<K>>, key: K) -> Self {
+        Self::new(parent, key, 0)
+    }
+
+    fn new(parent: Recipient<Down<K>>, key: K, life: u64) -> Self {
+        LIVING.fetch_add(1, Ordering::Relaxed);
         Self {
             parent,
             key,
-            life: 0,
+            life,
             finished: false,
         }
     }
@@ -80,6 +94,7 @@ impl<K: Clone + Send + 'static> Obituary<K> {
 
 impl<K: Clone + Send + 'static> Drop for Obituary<K> {
     fn drop(&mut self) {
+        LIVING.fetch_sub(1, Ordering::Relaxed);
         self.parent.do_send(Down {
             key: self.key.clone(),
             life: self.life,
@@ -200,12 +215,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
 
     fn start(&mut self, key: &K) -> Addr<A> {
         self.lives += 1;
-        let obituary = Obituary {
-            parent: self.parent.clone(),
-            key: key.clone(),
-            life: self.lives,
-            finished: false,
-        };
+        let obituary = Obituary::new(self.parent.clone(), key.clone(), self.lives);
         let address = (self.factory)(key, obituary);
         let child = Child {
             life: self.lives,

@@ -21,6 +21,24 @@ pub const CALLS_REFUSED: &str = "strowger_calls_refused_total";
 pub const CALLS_LIVE: &str = "strowger_calls_live";
 /// RTP port pairs that are open now.
 pub const RTP_PORTS_OPEN: &str = "strowger_rtp_port_pairs_open";
+/// Calls that count for the limits of accounts.
+pub const TICKETS: &str = "strowger_tickets";
+/// INVITE usages of the SIP endpoint that have not ended.
+pub const SIP_INVITES: &str = "strowger_sip_invites";
+/// SIP transactions of both sides; finished ones stay for up to 32 s to swallow copies.
+pub const SIP_TRANSACTIONS: &str = "strowger_sip_transactions";
+/// SIP connections.
+pub const SIP_CONNECTIONS: &str = "strowger_sip_connections";
+/// Actors under supervision that live now; calls are counted as such.
+pub const ACTORS_LIVE: &str = "strowger_actors_live";
+/// Tasks of the main thread's runtime.
+pub const TASKS_LIVE: &str = "strowger_tasks_live";
+/// Threads of the process.
+pub const PROCESS_THREADS: &str = "process_threads";
+/// Open file descriptors of the process.
+pub const PROCESS_FDS: &str = "process_open_fds";
+/// Resident memory of the process, in bytes.
+pub const PROCESS_RESIDENT: &str = "process_resident_memory_bytes";
 /// SIP messages read, by transport.
 pub const SIP_RECEIVED: &str = "strowger_sip_messages_received_total";
 /// SIP messages sent, by transport.
@@ -71,4 +89,33 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     writeln!(out, "{text}")
         .and_then(|()| out.flush())
         .context("standard output")
+}
+
+/// Measures the process itself: memory, threads, descriptors, tasks, actors. Only Linux says the
+/// first three; it is asked when somebody looks.
+pub fn measure_process() {
+    gauge(ACTORS_LIVE, crate::supervise::living());
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        gauge(TASKS_LIVE, runtime.metrics().num_alive_tasks());
+    }
+    if let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") {
+        // The folder that is being read is one of them.
+        gauge(PROCESS_FDS, descriptors.count().saturating_sub(1));
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| -> Option<f64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    if let Some(kibibytes) = field("VmRSS:") {
+        metrics::gauge!(PROCESS_RESIDENT).set(kibibytes * 1024.0);
+    }
+    if let Some(threads) = field("Threads:") {
+        metrics::gauge!(PROCESS_THREADS).set(threads);
+    }
+}
+
+/// Sets a gauge to a count.
+pub fn gauge(name: &'static str, count: impl TryInto<u32>) {
+    metrics::gauge!(name).set(count.try_into().unwrap_or(u32::MAX));
 }

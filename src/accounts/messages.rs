@@ -10,6 +10,7 @@ use strowger_domain::ids::{AccountId, CallId, InstanceId, ScheduledCallId};
 use strowger_domain::schedule::Booking;
 
 use crate::calls::messages::ProgressRecipient;
+use crate::net::sip_endpoint::Living;
 use crate::numbers::messages::StartCall;
 pub use crate::services::messages::{StartRefused, StartService};
 
@@ -228,8 +229,12 @@ pub struct Observed {
     pub draining: bool,
     /// Calls that live now.
     pub live_calls: u64,
+    /// Calls that count for the limits of accounts.
+    pub tickets: u64,
     /// RTP ports in use.
     pub media_ports: u64,
+    /// What lives in signalling.
+    pub sip: Living,
     /// Actors that were restored since the start.
     pub restarts: u64,
 }

@@ -381,6 +381,19 @@ impl Handler<Drain> for Platform {
     }
 }
 
+/// How many tickets are out?
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "u64")]
+pub struct HeldTickets;
+
+impl Handler<HeldTickets> for Platform {
+    type Result = u64;
+
+    fn handle(&mut self, _: HeldTickets, _: &mut Self::Context) -> u64 {
+        self.admission.held() as u64
+    }
+}
+
 /// The end of this life, by the application's own wish.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]

@@ -13,13 +13,13 @@ use super::messages::{
     DirectoryChanged, FindCall, HangUp, LiveCalls, NotReady, Observe, Observed, PrepareScheduled,
     StartService,
 };
-use super::platform::{Drain, Finish, Means, Platform, ProvokePanic};
+use super::platform::{Drain, Finish, HeldTickets, Means, Platform, ProvokePanic};
 use crate::calls::call::Call;
 use crate::calls::messages::{CallGone, CallStarted, GlobalsChanged, Look, Stop};
 use crate::calls::ticket::GiveBack;
 use crate::conferences::messages::EnterRoom;
 use crate::net::media_engine::MediaHandle;
-use crate::net::sip_endpoint::InboundInvite;
+use crate::net::sip_endpoint::{self, InboundInvite, SipHandle};
 use crate::numbers::messages::StartCall;
 use crate::queues::messages::EnterQueue;
 use crate::supervise::{Children, Down, Fate};
@@ -29,6 +29,7 @@ use crate::supervise::{Children, Down, Fate};
 pub struct Root {
     platform: Option<Children<(), Platform>>,
     media: Option<MediaHandle>,
+    sip: Option<SipHandle>,
     calls: HashMap<CallId, (AccountId, Addr<Call>)>,
     draining: bool,
     restarts: u64,
@@ -100,6 +101,7 @@ impl Handler<Begin> for Root {
 
     fn handle(&mut self, Begin(means): Begin, ctx: &mut Self::Context) {
         self.media = Some(means.tools.media.clone());
+        self.sip = Some(means.tools.sip.clone());
         self.platform = Some(Children::new(
             ctx.address().recipient(),
             move |(), obituary| Platform::new((*means).clone(), false, obituary).start(),
@@ -302,17 +304,28 @@ impl Handler<HangUp> for Root {
 }
 
 impl Handler<Observe> for Root {
-    type Result = MessageResult<Observe>;
+    type Result = ResponseFuture<Observed>;
 
     fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
-        MessageResult(Observed {
+        let media = self.media.as_ref();
+        let mut observed = Observed {
             draining: self.draining,
             live_calls: self.calls.len() as u64,
-            media_ports: self
-                .media
-                .as_ref()
-                .map_or(0, |media| media.open_ports() as u64),
+            media_ports: media.map_or(0, |media| media.open_ports() as u64),
             restarts: self.restarts,
+            ..Observed::default()
+        };
+        let platform = self.platform();
+        let sip = self.sip.as_ref().map(SipHandle::endpoint);
+        Box::pin(async move {
+            // One that is being made again holds nothing yet.
+            if let Some(platform) = platform {
+                observed.tickets = platform.send(HeldTickets).await.unwrap_or_default();
+            }
+            if let Some(sip) = sip {
+                observed.sip = sip.send(sip_endpoint::Observe).await.unwrap_or_default();
+            }
+            observed
         })
     }
 }

@@ -2,12 +2,11 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use metrics::gauge;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use crate::telemetry::RTP_PORTS_OPEN;
+use crate::telemetry;
 
 /// How the platform does.
 #[derive(Serialize, ToSchema)]
@@ -71,9 +70,15 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
     if let Ok(observed) = api.platform.observe().await {
-        let pairs = u32::try_from(observed.media_ports).unwrap_or(u32::MAX);
-        gauge!(RTP_PORTS_OPEN).set(pairs);
+        let sip = observed.sip.machine;
+        telemetry::gauge(telemetry::RTP_PORTS_OPEN, observed.media_ports);
+        telemetry::gauge(telemetry::TICKETS, observed.tickets);
+        telemetry::gauge(telemetry::SIP_INVITES, sip.invites);
+        telemetry::gauge(telemetry::SIP_CONNECTIONS, observed.sip.connections);
+        let transactions = sip.client_transactions + sip.server_transactions;
+        telemetry::gauge(telemetry::SIP_TRANSACTIONS, transactions);
     }
+    telemetry::measure_process();
     api.metrics.run_upkeep();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")

@@ -207,10 +207,21 @@ impl SipHandle {
 #[rtype(result = "()")]
 pub struct SetDraining(pub bool);
 
-/// What lives in the endpoint.
+/// What lives in the endpoint?
 #[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "Counts")]
+#[rtype(result = "Living")]
 pub struct Observe;
+
+/// What lives in the endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Living {
+    /// Usages, transactions and timers.
+    pub machine: Counts,
+    /// Owners that are still to be told something.
+    pub owners: usize,
+    /// Connections, those being made included.
+    pub connections: usize,
+}
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -582,7 +593,11 @@ impl Handler<Observe> for SipEndpoint {
     type Result = MessageResult<Observe>;
 
     fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.machine.live())
+        MessageResult(Living {
+            machine: self.machine.live(),
+            owners: self.owners.len(),
+            connections: self.connections.len(),
+        })
     }
 }
 

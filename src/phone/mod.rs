@@ -32,7 +32,7 @@ pub use report::{Happening, Report};
 use crate::calls::legs::place_of;
 use crate::net::media_engine::MediaHandle;
 use crate::net::rtp_socket::Ports;
-use crate::net::sip_endpoint::{Observe, SipHandle};
+use crate::net::sip_endpoint::{Living, Observe, SipHandle};
 use crate::net::sip_keeper::{Finish, SipKeeper};
 use crate::net::sip_socket::SipSockets;
 use crate::net::{clock, names};
@@ -228,7 +228,9 @@ impl Phone {
         }
         match self.sip.endpoint().send(Observe).await {
             // A BYE that waits for the ACK of our 2xx is no transaction yet: its usage lingers.
-            Ok(live) => live.invites == 0 && live.lingering == 0 && live.unsettled == 0,
+            Ok(Living { machine, .. }) => {
+                machine.invites == 0 && machine.lingering == 0 && machine.unsettled == 0
+            }
             Err(_closed) => true,
         }
     }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use strowger::accounts::messages::{Observe, Observed};
 use strowger::app::App;
 use strowger::config::{Config, Settings};
-use strowger::net::sip_endpoint;
 use strowger::store::calls::CallFilter;
 use strowger::store::numbers::NumberStatus;
 use strowger::store::page::Paging;
@@ -295,19 +294,7 @@ impl Platform {
 
     async fn is_clean(&self, place: &std::panic::Location<'_>) {
         let look = async {
-            loop {
-                let observed = self.observed().await;
-                let ports = self.app().media.open_ports();
-                let sip = self
-                    .app()
-                    .signalling
-                    .endpoint()
-                    .send(sip_endpoint::Observe)
-                    .await;
-                let sip = sip.unwrap_or_default();
-                if observed.live_calls == 0 && ports == 0 && sip.invites == 0 {
-                    return;
-                }
+            while !is_at_rest(&self.observed().await) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -316,14 +303,7 @@ impl Platform {
             .is_err()
         {
             let observed = self.observed().await;
-            let ports = self.app().media.open_ports();
-            let sip = self
-                .app()
-                .signalling
-                .endpoint()
-                .send(sip_endpoint::Observe)
-                .await;
-            panic!("{place}: something is left: {observed:?}, {ports} port pairs, {sip:?}");
+            panic!("{place}: something is left: {observed:#?}");
         }
         self.app().writer.flush().await;
         for call in self.calls().await {
@@ -360,6 +340,12 @@ impl Platform {
             "{place}: the platform panicked: {panics:#?}"
         );
     }
+}
+
+/// Whether nothing is left of any call. Finished transactions may still swallow copies.
+fn is_at_rest(observed: &Observed) -> bool {
+    let calls = observed.live_calls + observed.tickets + observed.media_ports;
+    calls == 0 && observed.sip.machine.invites + observed.sip.owners == 0
 }
 
 impl Drop for Platform {
