@@ -8,6 +8,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod lone;
+pub(crate) mod owners;
 pub(crate) mod world;
 
 use bytes::Bytes;

@@ -15,18 +15,21 @@ const ADDRESSES: [&str; 2] = ["192.0.2.1:5060", "192.0.2.2:5060"];
 /// What the network does to datagrams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
-    /// Of 100 datagrams, how many are lost.
-    pub(crate) loss: u32,
+    /// Of 100 datagrams of each end, how many are lost.
+    pub(crate) loss: [u32; 2],
     /// Of 100 datagrams, how many arrive twice.
     pub(crate) duplication: u32,
+    /// Of 100 datagrams, how many come again and again for a minute.
+    pub(crate) storm: u32,
     /// Latest arrival; the earliest is after 5 ms. What is sent later may arrive earlier.
     pub(crate) delay: Duration,
 }
 
 impl Faults {
     pub(crate) const NONE: Self = Self {
-        loss: 0,
+        loss: [0; 2],
         duplication: 0,
+        storm: 0,
         delay: Duration::from_millis(5),
     };
 }
@@ -39,6 +42,7 @@ enum Due {
 }
 
 pub(crate) struct World {
+    pub(crate) start: Instant,
     pub(crate) now: Instant,
     pub(crate) ends: [Endpoint; 2],
     /// What each end was told, in order.
@@ -48,7 +52,9 @@ pub(crate) struct World {
     /// Messages to be lost: how many more of each sender's first lines that start so.
     pub(crate) lose: Vec<(usize, &'static str, usize)>,
     pub(crate) transport: Transport,
-    faults: Faults,
+    pub(crate) faults: Faults,
+    /// Nothing arrives, whatever the transport: the wire is cut.
+    pub(crate) is_cut: bool,
     rng: StdRng,
     due: BTreeMap<(Instant, u64), (usize, Due)>,
     number: u64,
@@ -71,14 +77,17 @@ impl World {
                 StdRng::seed_from_u64(seed.wrapping_add(salt)),
             )
         };
+        let start = start();
         Self {
-            now: start(),
+            start,
+            now: start,
             ends: [endpoint(1), endpoint(2)],
             events: [vec![], vec![]],
             lines: vec![],
             lose: vec![],
             transport,
             faults,
+            is_cut: false,
             rng: StdRng::seed_from_u64(seed),
             due: BTreeMap::new(),
             number: 0,
@@ -156,7 +165,11 @@ impl World {
     }
 
     /// Takes what is due next, before `until`.
-    fn step(&mut self, until: Instant, react: &mut impl FnMut(&mut Self, usize, &Event)) -> bool {
+    pub(crate) fn step(
+        &mut self,
+        until: Instant,
+        react: &mut impl FnMut(&mut Self, usize, &Event),
+    ) -> bool {
         let arrival = self.due.first_key_value().map(|((at, _), _)| *at);
         let timers = self
             .ends
@@ -171,6 +184,7 @@ impl World {
                 let ((_, _), (end, due)) = self.due.pop_first().expect("there is one");
                 match due {
                     Due::Command(command) => self.command(end, command),
+                    Due::Arrival(_) if self.is_cut => {}
                     Due::Arrival(bytes) => {
                         let flow = self.flow(end);
                         self.input(
@@ -229,15 +243,21 @@ impl World {
             self.schedule(1 - end, self.now + Faults::NONE.delay, Due::Arrival(bytes));
             return;
         }
-        let copies = if self.chance(self.faults.loss) {
+        let copies = if self.chance(self.faults.loss[end]) {
             0
         } else {
             1 + usize::from(self.chance(self.faults.duplication))
         };
+        let most = u64::try_from(self.faults.delay.as_millis()).expect("short");
         for _ in 0..copies {
-            let most = u64::try_from(self.faults.delay.as_millis()).expect("short");
             let delay = Duration::from_millis(self.rng.random_range(5..=most));
             self.schedule(1 - end, self.now + delay, Due::Arrival(bytes.clone()));
+        }
+        if self.chance(self.faults.storm) {
+            for _ in 0..20 {
+                let delay = Duration::from_millis(self.rng.random_range(5..60_000));
+                self.schedule(1 - end, self.now + delay, Due::Arrival(bytes.clone()));
+            }
         }
     }
 
