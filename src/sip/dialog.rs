@@ -90,9 +90,12 @@ impl Dialog {
         self.local_cseq
     }
 
-    /// Notes the `CSeq` number of a request of theirs.
-    pub(crate) fn check_cseq(&mut self, cseq: u32) -> Result<(), OutOfOrder> {
-        if self.remote_cseq.is_some_and(|last| cseq < last) {
+    /// Notes the `CSeq` number of a request of theirs. §12.2.2 refuses lower ones. An INVITE with
+    /// the same number is a copy that comes after its transaction was forgotten: to take it for a
+    /// new one would answer an old offer again.
+    pub(crate) fn check_cseq(&mut self, cseq: u32, method: &str) -> Result<(), OutOfOrder> {
+        let is_old = |last| cseq < last || cseq == last && method == "INVITE";
+        if self.remote_cseq.is_some_and(is_old) {
             return Err(OutOfOrder);
         }
         self.remote_cseq = Some(cseq);
@@ -258,8 +261,10 @@ mod tests {
     #[test]
     fn numbers_may_jump_but_not_fall() {
         let mut dialog = dialog("sip:b@h", &[]);
-        assert_eq!(dialog.check_cseq(9), Ok(()));
-        assert_eq!(dialog.check_cseq(8), Err(OutOfOrder));
+        assert_eq!(dialog.check_cseq(9, "INVITE"), Ok(()));
+        assert_eq!(dialog.check_cseq(9, "INFO"), Ok(()));
+        assert_eq!(dialog.check_cseq(9, "INVITE"), Err(OutOfOrder));
+        assert_eq!(dialog.check_cseq(8, "INFO"), Err(OutOfOrder));
         assert_eq!(dialog.next_cseq(), 2);
     }
 }

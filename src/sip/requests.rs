@@ -95,7 +95,7 @@ impl Endpoint {
         }
         let cseq = message.cseq().number;
         if let Some(dialog) = usage.dialog_mut()
-            && dialog.check_cseq(cseq).is_err()
+            && dialog.check_cseq(cseq, message.method()).is_err()
         {
             return Some(Reply::new(500));
         }

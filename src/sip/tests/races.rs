@@ -319,6 +319,26 @@ fn a_second_re_invite_before_the_first_is_answered_gets_500_and_a_time() {
 }
 
 #[test]
+fn a_copy_of_a_re_invite_that_comes_after_its_transaction_is_refused() {
+    let mut lone = Lone::new();
+    let theirs = lone.invited(&invite("c1", "", "sdp"));
+    lone.command(accept(theirs));
+    let ok = lone.last("SIP/2.0 200");
+    lone.receive(&within("ACK", 1, &ok, "", ""));
+    let contact = "Contact: <sip:bob@192.0.2.9:5064>\n";
+    let reinvite = within("INVITE", 2, &ok, contact, "offer");
+    lone.receive(&reinvite);
+    lone.command(accept(theirs));
+    lone.receive(&within("ACK", 2, &ok, "", ""));
+    lone.pass(seconds(33));
+    lone.sent.clear();
+    lone.events.clear();
+    lone.receive(&reinvite);
+    assert_eq!(lone.lines(), ["SIP/2.0 500 Server Internal Error"]);
+    assert!(lone.events.is_empty(), "{:?}", lone.events);
+}
+
+#[test]
 fn an_accepted_re_invite_moves_the_remote_target() {
     let mut lone = Lone::new();
     let theirs = lone.invited(&invite("c1", "", "sdp"));
