@@ -24,6 +24,7 @@ pub struct Model {
     pub codec: Option<String>,
     pub packets_sent: i64,
     pub packets_received: i64,
+    pub quality: Option<Json>,
 }
 
 /// No relation is needed: queries join by scope.

@@ -12,7 +12,7 @@ use actix::prelude::*;
 use strowger_domain::account::{AccountPath, Permissions};
 use strowger_domain::call::{Event, LegNumber, Origin, RecordingNumber};
 use strowger_domain::cause::Cause;
-use strowger_domain::cdr::{CallRecord, Ending, Fact, Timeline};
+use strowger_domain::cdr::{CallRecord, Ending, Timeline};
 use strowger_domain::ids::{CallId, PlanId, RecordingId};
 use strowger_media::session;
 use strowger_sip::command::InviteId;
@@ -431,15 +431,7 @@ impl Handler<ProvokePanic> for Call {
 impl Call {
     /// The call as it stands, with its packet counts of now.
     fn look(&mut self) -> Option<CallRecord> {
-        let counts: Vec<_> = self
-            .legs
-            .values()
-            .map(|leg| Fact::LegTraffic {
-                leg: leg.number,
-                sent: leg.media.counters.sent(),
-                received: leg.media.counters.received(),
-            })
-            .collect();
+        let counts: Vec<_> = self.legs.values().map(Leg::traffic).collect();
         for fact in counts {
             self.note(fact);
         }

@@ -1,13 +1,16 @@
 //! A leg: its signalling, its media, and what was agreed between the two.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use strowger_domain::call::LegNumber;
 use strowger_domain::cause::Cause;
+use strowger_domain::cdr::{Fact, LegQuality, StreamQuality};
 use strowger_domain::route::Trunk;
 use strowger_media::Direction;
 use strowger_media::codec::Codec;
+use strowger_media::rtp::Quality;
 use strowger_media::sdp::negotiate::{self, Agreed, Local, SdpError};
 use strowger_media::session::Command;
 use strowger_sip::command::InviteId;
@@ -116,6 +119,24 @@ impl Leg {
         Ok(())
     }
 
+    /// What it has sent and received by now, and how that sounded.
+    pub(crate) fn traffic(&self) -> Fact {
+        let statistics = self.media.counters.statistics(self.codec);
+        let heard = statistics.heard().map(stream_quality);
+        let heard_by_peer = statistics.heard_by_peer().map(stream_quality);
+        let known = heard.is_some() || heard_by_peer.is_some();
+        Fact::LegTraffic {
+            leg: self.number,
+            sent: statistics.packets_sent,
+            received: statistics.packets_received,
+            quality: known.then_some(LegQuality {
+                round_trip_ms: statistics.round_trip.map(tenths_of_ms),
+                received: heard,
+                sent: heard_by_peer,
+            }),
+        }
+    }
+
     fn connect(&mut self, agreed: &Agreed) {
         self.codec = Some(agreed.codec);
         self.media.command(Command::Connect(agreed.connection()));
@@ -185,6 +206,18 @@ impl Leg {
             }
         }
     }
+}
+
+fn stream_quality(quality: Quality) -> StreamQuality {
+    StreamQuality {
+        loss_percent: (quality.loss * 10_000.0).round() / 100.0,
+        jitter_ms: tenths_of_ms(quality.jitter),
+        mos: (quality.mean_opinion * 100.0).round() / 100.0,
+    }
+}
+
+fn tenths_of_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 /// Whom a leg dials, and how it is presented.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use strowger_domain::call::{Event, LegNumber, RecordingNumber};
-use strowger_domain::cdr::{CallRecord, Ending, Fact};
+use strowger_domain::cdr::{CallRecord, Ending, Fact, Timeline};
 use strowger_domain::ids::{EventId, LegId};
 use strowger_media::codec::Codec;
 
@@ -85,23 +85,20 @@ impl Call {
         if !self.note(Fact::LegEnded(number, ending)) {
             return;
         }
-        let id = self.leg_id(number);
+        let record = self.timeline.as_ref().map(Timeline::snapshot);
+        let leg = record.and_then(|record| record.legs.iter().find(|leg| leg.number == number.0));
         let data = serde_json::json!({
             "cause": ending.cause,
             "q850": ending.cause.q850(),
             "sip_status": ending.sip_status,
+            "quality": leg.and_then(|leg| leg.quality.as_ref()),
         });
+        let id = leg.map(|leg| leg.id);
         self.emit("leg.ended", id, data);
     }
 
     pub(super) fn note_traffic(&mut self, leg: &Leg) {
-        let counters = &leg.media.counters;
-        let (sent, received) = (counters.sent(), counters.received());
-        self.note(Fact::LegTraffic {
-            leg: leg.number,
-            sent,
-            received,
-        });
+        self.note(leg.traffic());
     }
 
     /// A recording's file is complete, or failed: what the driver is told.

@@ -2,7 +2,9 @@
 
 mod record;
 
-pub use record::{Annotation, CallRecord, Direction, Ending, LegRecord, Role, Step};
+pub use record::{
+    Annotation, CallRecord, Direction, Ending, LegQuality, LegRecord, Role, Step, StreamQuality,
+};
 
 use crate::call::{CallState, LegNumber, LegState, Origin};
 use crate::ids::{AccountId, CallId, InstanceId, LegId, RecordingId, ScheduledCallId};
@@ -60,7 +62,7 @@ pub enum Fact {
     LegAnswered(LegNumber),
     /// Its codec is agreed; the last one counts.
     LegCodec(LegNumber, String),
-    /// Its RTP packets so far.
+    /// Its RTP packets so far, and how they sounded.
     LegTraffic {
         /// The leg.
         leg: LegNumber,
@@ -68,6 +70,8 @@ pub enum Fact {
         sent: u64,
         /// Received from it.
         received: u64,
+        /// How it sounded, where that is known.
+        quality: Option<LegQuality>,
     },
     /// It ended.
     LegEnded(LegNumber, Ending),
@@ -172,8 +176,10 @@ impl Timeline {
                 leg,
                 sent,
                 received,
+                quality,
             } => self.with(leg, |leg| {
                 let grown = sent > leg.packets_sent || received > leg.packets_received;
+                leg.quality = quality.or(leg.quality);
                 leg.packets_sent = leg.packets_sent.max(sent);
                 leg.packets_received = leg.packets_received.max(received);
                 grown
@@ -241,6 +247,7 @@ impl Timeline {
             codec: None,
             packets_sent: 0,
             packets_received: 0,
+            quality: None,
         });
         self.record.legs.sort_by_key(|leg| leg.number);
         let legs = u16::try_from(self.record.legs.len()).unwrap_or(u16::MAX);

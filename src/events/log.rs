@@ -46,7 +46,10 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("leg.dialling", "A party of a call is being dialled."),
     ("leg.ringing", "A party of a call rings."),
     ("leg.answered", "A party of a call answered."),
-    ("leg.ended", "A party of a call has gone."),
+    (
+        "leg.ended",
+        "A party of a call has gone; with how it sounded both ways (loss, jitter, round trip, MOS).",
+    ),
     (
         "recording.ready",
         "A recording is complete and can be read.",

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use actix::{Message, Recipient};
 use mio::{Poll, Waker};
+use strowger_media::codec::Codec;
 use strowger_media::recorder::{self, Ended};
 use strowger_media::rtp::Statistics;
 use strowger_media::session::{self, Command};
@@ -101,35 +102,68 @@ pub(super) enum ToEngine {
     Stop,
 }
 
-/// Packets of a leg, readable while the engine counts on.
+/// The figures of a leg, readable while the engine counts on.
 #[derive(Debug, Default)]
-pub struct Counters {
-    sent: AtomicU64,
-    received: AtomicU64,
-    lost: AtomicU64,
-}
+pub struct Counters([AtomicU64; 11]);
+
+/// Stands for a time that is not known.
+const UNKNOWN: u64 = u64::MAX;
 
 impl Counters {
     pub(super) fn set(&self, statistics: &Statistics) {
-        self.sent.store(statistics.packets_sent, Ordering::Relaxed);
-        self.received
-            .store(statistics.packets_received, Ordering::Relaxed);
-        self.lost.store(statistics.packets_lost, Ordering::Relaxed);
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(UNKNOWN);
+        let values = [
+            statistics.packets_sent,
+            statistics.packets_received,
+            statistics.packets_lost,
+            statistics.packets_late,
+            statistics.loss_bursts,
+            micros(statistics.jitter),
+            statistics.packets_lost_by_peer,
+            statistics.packets_expected_by_peer,
+            micros(statistics.jitter_of_peer),
+            statistics.round_trip.map_or(UNKNOWN, micros),
+            statistics.delay.map_or(UNKNOWN, micros),
+        ];
+        for (counter, value) in self.0.iter().zip(values) {
+            counter.store(value, Ordering::Relaxed);
+        }
     }
 
-    /// RTP packets sent.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// RTP packets received.
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-
-    /// RTP packets lost on the way to us.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    /// The figures by now of a leg that speaks this codec.
+    pub fn statistics(&self, codec: Option<Codec>) -> Statistics {
+        let [
+            packets_sent,
+            packets_received,
+            packets_lost,
+            packets_late,
+            loss_bursts,
+            jitter,
+            packets_lost_by_peer,
+            packets_expected_by_peer,
+            jitter_of_peer,
+            round_trip,
+            delay,
+        ] = self
+            .0
+            .each_ref()
+            .map(|counter| counter.load(Ordering::Relaxed));
+        let known = |micros: u64| (micros != UNKNOWN).then(|| Duration::from_micros(micros));
+        Statistics {
+            codec,
+            packets_sent,
+            packets_received,
+            packets_lost,
+            packets_late,
+            loss_bursts,
+            jitter: Duration::from_micros(jitter),
+            packets_lost_by_peer,
+            packets_expected_by_peer,
+            jitter_of_peer: Duration::from_micros(jitter_of_peer),
+            round_trip: known(round_trip),
+            delay: known(delay),
+            ..Statistics::default()
+        }
     }
 }
 

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking; its parties are A and B; its documents are written where they are used"
 )]
 
+mod call_quality;
 mod conference;
 mod delivery;
 mod harness;

@@ -75,6 +75,32 @@ pub struct LegRecord {
     pub packets_sent: u64,
     /// RTP packets received from it.
     pub packets_received: u64,
+    /// How it sounded; null when no media came and nothing was reported.
+    pub quality: Option<LegQuality>,
+}
+
+/// How a leg sounded, both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LegQuality {
+    /// Round trip between the platform and the far party in ms (RFC 3550 §6.4.1); null until both
+    /// have reported by RTCP.
+    pub round_trip_ms: Option<f64>,
+    /// What the far party sent, as it came to the platform.
+    pub received: Option<StreamQuality>,
+    /// What the platform sent, as the far party reported by RTCP; null when it has not.
+    pub sent: Option<StreamQuality>,
+}
+
+/// How one direction of a leg sounded.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StreamQuality {
+    /// Packets that were lost or came too late to be heard, in percent.
+    pub loss_percent: f64,
+    /// Interarrival jitter in ms, on average (RFC 3550 A.8).
+    pub jitter_ms: f64,
+    /// Mean opinion score, 1 to 4.5, estimated by the E-model (ITU-T G.107) from codec, loss, its
+    /// bursts, and delay.
+    pub mos: f64,
 }
 
 impl LegRecord {

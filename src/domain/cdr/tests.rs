@@ -31,6 +31,18 @@ fn leg(number: u16) -> Fact {
     })
 }
 
+fn quality(mos: f64) -> LegQuality {
+    LegQuality {
+        round_trip_ms: Some(30.0),
+        received: Some(StreamQuality {
+            loss_percent: 1.0,
+            jitter_ms: 2.0,
+            mos,
+        }),
+        sent: None,
+    }
+}
+
 fn ending(cause: Cause) -> Ending {
     Ending {
         cause,
@@ -64,6 +76,7 @@ fn an_answered_call_has_one_record_with_all_its_legs() {
                 leg: b,
                 sent: 125,
                 received: 124,
+                quality: Some(quality(4.2)),
             },
         ),
         (4000, Fact::LegEnded(b, ending(Cause::NormalClearing))),
@@ -98,6 +111,7 @@ fn an_answered_call_has_one_record_with_all_its_legs() {
     assert_eq!(record.legs[0].ended_at, Some(at(5000)));
     assert_eq!(record.legs[1].ended_at, Some(at(4000)));
     assert_eq!(record.legs[1].packets_sent, 125);
+    assert_eq!(record.legs[1].quality, Some(quality(4.2)));
     assert_eq!(
         (
             record.steps.len(),

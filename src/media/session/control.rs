@@ -1,6 +1,6 @@
 //! RTCP of one leg: when to report, what the peer's reports say.
 
-use crate::rtp::quality::{Reception, ticks};
+use crate::rtp::quality::{Reception, time_of};
 use crate::rtp::rtcp::{self, Outgoing as Compound, Report, ReportBlock, SenderInfo};
 use rand::Rng;
 use std::fmt::Write;
@@ -26,8 +26,10 @@ pub(super) struct Control {
     /// Middle of the NTP timestamp of the peer's last sender report, and when it came.
     last_report: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
-    lost_by_peer: u64,
-    jitter_of_peer: Duration,
+    /// What the peer reported of our stream last.
+    reported_by_peer: Option<ReportBlock>,
+    /// Ticks of jitter that it reported, summed, and how often it did.
+    jitter_of_peer: (u64, u64),
 }
 
 impl Control {
@@ -45,8 +47,8 @@ impl Control {
             reported: 0,
             last_report: None,
             round_trip: None,
-            lost_by_peer: 0,
-            jitter_of_peer: Duration::ZERO,
+            reported_by_peer: None,
+            jitter_of_peer: (0, 0),
         };
         // RFC 3550 §6.2: half the interval before the first report.
         control.due = now + control.spread(INTERVAL / 2);
@@ -57,12 +59,27 @@ impl Control {
         self.round_trip
     }
 
+    /// Packets of ours that the peer lost.
     pub(super) fn lost_by_peer(&self) -> u64 {
-        self.lost_by_peer
+        self.reported_by_peer
+            .map_or(0, |block| block.lost.max(0) as u64)
     }
 
-    pub(super) fn jitter_of_peer(&self) -> Duration {
-        self.jitter_of_peer
+    /// Packets of ours that the peer expected, of a stream that began with this sequence number; 0
+    /// when it reported nothing.
+    pub(super) fn expected_by_peer(&self, first: u16) -> u64 {
+        self.reported_by_peer.map_or(0, |block| {
+            let expected = block.highest.wrapping_sub(u32::from(first)).wrapping_add(1);
+            // Who lost our first packets may have begun to count after a wrap.
+            let behind = expected > u32::MAX / 2;
+            u64::from(if behind { expected & 0xFFFF } else { expected })
+        })
+    }
+
+    /// The jitter that it reported, on average.
+    pub(super) fn jitter_of_peer(&self, clock_rate: u32) -> Duration {
+        let (sum, reports) = self.jitter_of_peer;
+        time_of(sum.checked_div(reports).unwrap_or(0) as u32, clock_rate)
     }
 
     /// Takes a datagram; answers whether the peer said BYE.
@@ -95,8 +112,9 @@ impl Control {
     ///
     /// *Source*: RFC 3550 §6.4.1, round-trip propagation delay.
     fn learn(&mut self, block: &ReportBlock, now: Instant) {
-        self.lost_by_peer = block.lost.max(0) as u64;
-        self.jitter_of_peer = ticks(block.jitter);
+        self.reported_by_peer = Some(*block);
+        self.jitter_of_peer.0 += u64::from(block.jitter);
+        self.jitter_of_peer.1 += 1;
         if block.last_report == 0 {
             return;
         }

@@ -5,6 +5,7 @@ use crate::rtp::jitter_buffer::{Counts, JitterBuffer, Kind, Taken};
 use crate::rtp::{Header, Packet};
 use crate::{FRAME, Narrow, SILENCE};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Samples of concealment until silence: 60 ms, as in G.711 Appendix I.
 const CONCEALED: usize = 3 * FRAME;
@@ -59,6 +60,10 @@ impl Ear {
 
     pub(super) fn counts(&self) -> Counts {
         self.buffer.counts()
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        self.buffer.delay()
     }
 
     /// Hears the next 20 ms.

@@ -179,6 +179,7 @@ impl Leg {
         if before.is_some_and(|before| before.codec != connection.codec) {
             self.ear.clear();
         }
+        self.reception.tune(connection.codec.clock_rate());
         self.forget_unheard();
     }
 
@@ -386,17 +387,23 @@ impl Leg {
 
     /// What was counted and measured until now.
     pub fn statistics(&self) -> Statistics {
+        let clock_rate = self.codec().map_or(crate::SAMPLE_RATE, Codec::clock_rate);
+        let first = self.outgoing.first_sequence();
         Statistics {
+            codec: self.codec(),
             packets_sent: self.outgoing.packets(),
             octets_sent: self.outgoing.octets(),
             packets_received: self.reception.packets(),
             octets_received: self.reception.octets(),
             packets_lost: self.reception.lost(),
+            loss_bursts: self.reception.loss_bursts(),
             jitter: self.reception.jitter(),
             packets_lost_by_peer: self.control.lost_by_peer(),
-            jitter_of_peer: self.control.jitter_of_peer(),
+            packets_expected_by_peer: self.control.expected_by_peer(first),
+            jitter_of_peer: self.control.jitter_of_peer(clock_rate),
             round_trip: self.control.round_trip(),
             packets_late: self.ear.counts().late,
+            delay: self.is_decoded().then(|| self.ear.delay()),
             foreign: self.foreign,
             malformed: self.malformed,
         }

@@ -18,6 +18,8 @@ const MAX_JUMP: u32 = 2 * SAMPLE_RATE;
 #[derive(Debug)]
 pub(super) struct Outgoing {
     ssrc: u32,
+    /// Of the first packet.
+    first: u16,
     /// Of the next packet.
     sequence: u16,
     /// Timestamp of the present beat.
@@ -50,9 +52,12 @@ struct Relayed {
 impl Outgoing {
     pub(super) fn new(rng: &mut impl Rng) -> Self {
         let clock = rng.next_u32();
+        let ssrc = rng.next_u32();
+        let first = rng.next_u32() as u16;
         Self {
-            ssrc: rng.next_u32(),
-            sequence: rng.next_u32() as u16,
+            ssrc,
+            first,
+            sequence: first,
             clock,
             until: clock,
             talking: false,
@@ -66,6 +71,10 @@ impl Outgoing {
 
     pub(super) fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    pub(super) fn first_sequence(&self) -> u16 {
+        self.first
     }
 
     pub(super) fn clock(&self) -> u32 {

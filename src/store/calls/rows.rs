@@ -62,6 +62,7 @@ pub(in crate::store) fn leg_model(call: CallId, leg: &LegRecord) -> call_legs::M
         codec: leg.codec.clone(),
         packets_sent: signed(leg.packets_sent),
         packets_received: signed(leg.packets_received),
+        quality: leg.quality.as_ref().map(json),
     }
 }
 
@@ -117,5 +118,9 @@ fn leg_record(model: call_legs::Model) -> Result<LegRecord, StoreError> {
         codec: model.codec,
         packets_sent: unsigned(model.packets_sent),
         packets_received: unsigned(model.packets_received),
+        quality: model
+            .quality
+            .map(|quality| document(LEGS, quality))
+            .transpose()?,
     })
 }

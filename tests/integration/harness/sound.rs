@@ -2,6 +2,7 @@
 //! test's own thread. What it hears can be looked at while it is heard.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub(crate) struct Sound {
     looked: Mutex<usize>,
     socket: Arc<UdpSocket>,
     remote: Arc<Mutex<Option<SocketAddr>>>,
+    /// One packet in so many is lost on its way to the far end; 0: none.
+    loses: Arc<AtomicU32>,
     task: JoinHandle<()>,
 }
 
@@ -40,12 +43,14 @@ impl Sound {
         let address = socket.local_addr().unwrap();
         let socket = Arc::new(socket);
         let (heard, remote) = (Arc::default(), Arc::default());
+        let loses = Arc::<AtomicU32>::default();
         let run = run(
             Arc::clone(&socket),
             inbox,
             keys,
             Arc::clone(&heard),
             Arc::clone(&remote),
+            Arc::clone(&loses),
         );
         let task = tokio::spawn(run);
         Self {
@@ -55,6 +60,7 @@ impl Sound {
             looked: Mutex::default(),
             socket,
             remote,
+            loses,
             task,
         }
     }
@@ -74,6 +80,11 @@ impl Sound {
             sounds,
             repeat: false,
         });
+    }
+
+    /// Loses one packet in so many on its way to the far end from now on.
+    pub(crate) fn loses_one_in(&self, packets: u32) {
+        self.loses.store(packets, Ordering::Relaxed);
     }
 
     pub(crate) fn press(&self, keys: &str) {
@@ -197,6 +208,7 @@ async fn run(
     keys: mpsc::UnboundedSender<char>,
     heard: Arc<Mutex<Vec<i16>>>,
     remote: Arc<Mutex<Option<SocketAddr>>>,
+    loses: Arc<AtomicU32>,
 ) {
     let mut leg = Leg::new(
         Settings::default(),
@@ -207,6 +219,7 @@ async fn run(
     let (mut packet, mut out) = ([0; 2048], [0; 2048]);
     let mut beat = tokio::time::interval(BEAT);
     let mut connected = false;
+    let mut sent = 0_u32;
     loop {
         tokio::select! {
             biased;
@@ -230,7 +243,9 @@ async fn run(
                 }
                 let length = leg.tick(now, None, &mut out);
                 *remote.lock().unwrap() = leg.remote();
-                if let (Some(length), Some(remote)) = (length, leg.remote()) {
+                sent += 1;
+                let lost = sent.checked_rem(loses.load(Ordering::Relaxed)) == Some(0);
+                if let (Some(length), Some(remote), false) = (length, leg.remote(), lost) {
                     // What can't be sent is lost, as on a network.
                     let _ = socket.try_send_to(&out[..length], remote);
                 }

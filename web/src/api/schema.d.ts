@@ -1279,6 +1279,17 @@ export interface components {
         InstanceState: "starting" | "running" | "ended";
         /** @example leg_01890a5d96a274d9a5b2c3d4e5f60718 */
         LegId: string;
+        /** @description How a leg sounded, both ways. */
+        LegQuality: {
+            /**
+             * Format: double
+             * @description Round trip between the platform and the far party in ms (RFC 3550 §6.4.1); null until both
+             *     have reported by RTCP.
+             */
+            round_trip_ms?: number | null;
+            received?: components["schemas"]["StreamQuality"] | null;
+            sent?: components["schemas"]["StreamQuality"] | null;
+        };
         /** @description One leg of a call, live or ended. */
         LegRecord: {
             /** @description The leg. */
@@ -1344,6 +1355,7 @@ export interface components {
              * @description RTP packets received from it.
              */
             packets_received: number;
+            quality?: components["schemas"]["LegQuality"] | null;
         };
         /**
          * @description How much of it an account may use at a time. Null: no limit of its own; those of its ancestors
@@ -2597,6 +2609,25 @@ export interface components {
             kind: string;
             /** @description The branch by which the one before was left. */
             branch: string;
+        };
+        /** @description How one direction of a leg sounded. */
+        StreamQuality: {
+            /**
+             * Format: double
+             * @description Packets that were lost or came too late to be heard, in percent.
+             */
+            loss_percent: number;
+            /**
+             * Format: double
+             * @description Interarrival jitter in ms, on average (RFC 3550 A.8).
+             */
+            jitter_ms: number;
+            /**
+             * Format: double
+             * @description Mean opinion score, 1 to 4.5, estimated by the E-model (ITU-T G.107) from codec, loss, its
+             *     bursts, and delay.
+             */
+            mos: number;
         };
         /** @description An access token and what to renew it with. */
         TokenAnswer: {

@@ -112,6 +112,12 @@ fn reports_tell_both_sides_of_loss_and_round_trip() {
         (200..=300).contains(&first.packets_lost_by_peer),
         "{first:?}"
     );
+    let told = first.heard_by_peer().expect("the peer reported");
+    let heard = second.heard().expect("packets came");
+    for quality in [told, heard] {
+        assert!((0.095..0.105).contains(&quality.loss), "{quality:?}");
+        assert!((3.1..3.6).contains(&quality.mean_opinion), "{quality:?}");
+    }
     for statistics in [first, second] {
         let trip = statistics
             .round_trip

@@ -130,6 +130,12 @@ function Detail({ call }: { call: Call }) {
   );
 }
 
+type Stream = NonNullable<NonNullable<Leg["quality"]>["received"]>;
+
+function percent(stream: Stream | null | undefined): string {
+  return stream == null ? "" : `${stream.loss_percent.toFixed(1)} %`;
+}
+
 const LEG_COLUMNS: Column<Leg>[] = [
   { title: "Leg", tight: true, cell: ({ role }) => role.toUpperCase() },
   { title: "Address", cell: ({ address }) => formatNumber(address ?? "Withheld") },
@@ -141,6 +147,14 @@ const LEG_COLUMNS: Column<Leg>[] = [
   { title: "Codec", cell: ({ codec }) => codec?.toUpperCase() ?? "" },
   { title: "Packets sent", align: "end", cell: (leg) => leg.packets_sent },
   { title: "Packets received", align: "end", cell: (leg) => leg.packets_received },
+  { title: "Loss from it", align: "end", cell: (leg) => percent(leg.quality?.received) },
+  { title: "Loss to it", align: "end", cell: (leg) => percent(leg.quality?.sent) },
+  {
+    title: "MOS from it",
+    align: "end",
+    cell: (leg) => leg.quality?.received?.mos.toFixed(1) ?? "",
+  },
+  { title: "MOS to it", align: "end", cell: (leg) => leg.quality?.sent?.mos.toFixed(1) ?? "" },
   {
     title: "Cause",
     cell: ({ cause, sip_status: status }) =>
