@@ -19,6 +19,7 @@ mod rtp;
 mod scheduled;
 mod signalling;
 mod sipp;
+mod soak;
 mod sound;
 mod ua;
 
@@ -42,7 +43,7 @@ pub(crate) struct Bench {
 type Part = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
 /// In the order in which they run; the soaks only when they are asked for.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 10] = [
     ("W1", signalling::answered),
     ("W2", signalling::bridged),
     ("W3", relay::relayed),
@@ -51,6 +52,8 @@ const PARTS: [Part; 8] = [
     ("W6", memory::held),
     ("W7", scheduled::started),
     ("limits", signalling::limits),
+    ("soak-media", soak::media),
+    ("soak-setup", soak::setup),
 ];
 
 const ON_WISH: [&str; 2] = ["soak-media", "soak-setup"];

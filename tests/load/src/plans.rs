@@ -66,3 +66,17 @@ pub(crate) fn confers() -> Value {
 pub(crate) fn hangs_up() -> Value {
     plan(&[("end", "hang_up", json!({}), json!({}))])
 }
+
+/// Plays a sound, then connects the caller with somebody else, and records both.
+pub(crate) fn serves(sound: &Value) -> Value {
+    let to = json!({ "destination": "+447700900200", "recording": "mixed" });
+    plan(&[
+        (
+            "play",
+            "play_audio",
+            json!({ "sounds": [sound] }),
+            json!({ "continue": "deliver" }),
+        ),
+        ("deliver", "deliver_call", to, json!({})),
+    ])
+}

@@ -11,7 +11,7 @@ use crate::bare::Bare;
 use crate::machine::Process;
 use crate::plans;
 use crate::platform::Platform;
-use crate::report::{Figure, Goal, median, progress};
+use crate::report::{Figure, Goal, progress};
 use crate::rtp::{Content, Generator, Heard, Stream};
 use crate::ua::{State, Ua};
 
@@ -26,6 +26,8 @@ const LADDER: [usize; 11] = [100, 200, 400, 600, 800, 1000, 1250, 1500, 2000, 30
 const QUICK_LADDER: [usize; 4] = [100, 200, 400, 800];
 /// The goals hold from this many calls on.
 const MAIN: usize = 400;
+/// The bare relay answers at once, or rests so long after each pass; the cheaper one is the measure.
+const RESTS: [Duration; 2] = [Duration::ZERO, Duration::from_micros(500)];
 /// A core that is busier than this is full.
 pub(crate) const FULL: f64 = 0.97;
 /// Packets that are lost by a server that can't follow.
@@ -218,7 +220,9 @@ pub(crate) fn relayed(bench: &mut Bench) -> anyhow::Result<()> {
     levels.dedup();
     let mut bare_runs = Vec::new();
     for calls in levels {
-        bare_runs.push(bare(bench, &mut generator, calls, time)?);
+        for rest in RESTS {
+            bare_runs.push(bare(bench, &mut generator, calls, (time, rest))?);
+        }
     }
     figures(bench, &runs, &bare_runs);
     Ok(())
@@ -229,9 +233,9 @@ fn bare(
     bench: &mut Bench,
     generator: &mut Generator,
     calls: usize,
-    time: Duration,
+    (time, rest): (Duration, Duration),
 ) -> anyhow::Result<Run> {
-    let relay = Bare::start(bench.cores, &generator.ports)?;
+    let relay = Bare::start(bench.cores, &generator.ports, rest)?;
     let mut streams: Vec<Stream> = (0..2 * calls as u32)
         .map(|leg| {
             let port = relay.ports[leg as usize % 2];
@@ -239,7 +243,12 @@ fn bare(
         })
         .collect();
     let run = play(generator, &mut streams, relay.process, time, || Ok(()))?;
-    run.tell(bench, "bare relay");
+    let who = if rest.is_zero() {
+        "bare relay"
+    } else {
+        "bare relay that rests"
+    };
+    run.tell(bench, who);
     Ok(run)
 }
 
@@ -249,7 +258,12 @@ pub(crate) fn bare_alone(bench: &mut Bench) -> anyhow::Result<()> {
     let time = Duration::from_secs(4);
     let mut costs = Vec::new();
     for _ in 0..if bench.quick { 1 } else { 3 } {
-        costs.push(bare(bench, &mut generator, MAIN, time)?.us_per_packet());
+        let mut least = f64::INFINITY;
+        let runs = RESTS.map(|rest| bare(bench, &mut generator, MAIN, (time, rest)));
+        for run in runs {
+            least = least.min(run?.us_per_packet());
+        }
+        costs.push(least);
     }
     let what = ("bare relay, 400 calls: CPU per packet", "us");
     let key = ("limits", "bare_relay_cpu_us_per_packet");
@@ -266,7 +280,7 @@ fn figures(bench: &mut Bench, runs: &[Run], bare_runs: &[Run]) {
     let reached = runs.iter().map(|run| run.calls).max().unwrap_or(0);
     let main = MAIN.min(reached);
     let costs = at(main, runs);
-    let bare = median(&at(main, bare_runs));
+    let bare = at(main, bare_runs).into_iter().min_by(f64::total_cmp);
     let ratios = bare.map(|bare| costs.iter().map(|cost| cost / bare).collect());
     if main < MAIN {
         bench

@@ -17,7 +17,11 @@ pub(crate) struct Sipp {
     child: Child,
     statistics: PathBuf,
     log: PathBuf,
+    end: Instant,
 }
+
+/// How long the last calls may take to be over.
+const LEFT_OVER: Duration = Duration::from_secs(12);
 
 /// What sipp says of a run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,16 +42,18 @@ pub(crate) struct Calls {
 impl Sipp {
     /// Calls a number.
     pub(crate) fn call(folder: &Path, number: &str, calls: Calls) -> anyhow::Result<Self> {
-        let most = calls.count / calls.per_second.max(1) + 40;
+        let most =
+            Duration::from_secs(u64::from(calls.count / calls.per_second.max(1))) + LEFT_OVER;
         let arguments = [
             ("-s", number.to_owned()),
             ("-r", calls.per_second.to_string()),
             ("-m", calls.count.to_string()),
             ("-l", calls.count.to_string()),
             ("-d", calls.hold.as_millis().to_string()),
-            ("-timeout", format!("{most}s")),
         ];
-        Self::start(folder, "uac", &arguments, Some(calls.remote))
+        let mut sipp = Self::start(folder, "uac", &arguments, Some(calls.remote))?;
+        sipp.end = Instant::now() + most;
+        Ok(sipp)
     }
 
     /// Waits for calls at this port, and answers them.
@@ -113,20 +119,26 @@ impl Sipp {
             child,
             statistics,
             log,
+            end: Instant::now(),
         })
     }
 
-    /// Waits until all its calls are over; sipp ends by itself when its time is.
+    /// Waits until all its calls are over. Those that are not in time have failed.
     pub(crate) fn finish(mut self) -> anyhow::Result<Outcome> {
-        self.child.wait()?;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > self.end {
+                return self.stop();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.outcome()
     }
 
-    /// Asks it to end, and waits for that.
+    /// Asks it to end, and waits a little for that: it writes its last line then.
     pub(crate) fn stop(mut self) -> anyhow::Result<Outcome> {
         let id = i32::try_from(self.child.id()).context("a process's number")?;
         kill(Pid::from_raw(id), Signal::SIGUSR1).context("sipp can't be ended")?;
-        let limit = Instant::now() + Duration::from_secs(5);
+        let limit = Instant::now() + Duration::from_secs(2);
         while self.child.try_wait()?.is_none() && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(20));
         }

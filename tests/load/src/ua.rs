@@ -77,6 +77,8 @@ pub(crate) struct Ua {
     branches: u64,
     pub(crate) retransmissions: u64,
     swept: Instant,
+    /// All calls before this one are over.
+    first_live: usize,
 }
 
 impl Ua {
@@ -99,6 +101,7 @@ impl Ua {
             branches: 0,
             retransmissions: 0,
             swept: Instant::now(),
+            first_live: 0,
         })
     }
 
@@ -113,6 +116,7 @@ impl Ua {
         self.calls.clear();
         self.known.clear();
         (self.next_caller, self.next_called) = (0, 1);
+        self.first_live = 0;
     }
 
     /// Calls a number.
@@ -179,7 +183,8 @@ impl Ua {
         }
         self.swept = now;
         let mut again = Vec::new();
-        for call in &mut self.calls {
+        self.forget();
+        for call in &mut self.calls[self.first_live..] {
             let Some(unanswered) = &mut call.unanswered else {
                 continue;
             };
@@ -200,6 +205,21 @@ impl Ua {
             self.send(&message)?;
         }
         Ok(())
+    }
+
+    /// Lets go of the texts of calls that are over, so that hours of calls fit into memory.
+    fn forget(&mut self) {
+        while let Some(call) = self.calls.get_mut(self.first_live) {
+            if !matches!(call.state, State::Ended | State::Failed) {
+                break;
+            }
+            self.known.remove(&call.id);
+            for text in [&mut call.id, &mut call.local, &mut call.peer] {
+                *text = String::new();
+            }
+            (call.target, call.answer) = (String::new(), String::new());
+            self.first_live += 1;
+        }
     }
 
     fn receive(&mut self, text: &str) -> anyhow::Result<()> {
