@@ -123,6 +123,7 @@ impl App {
             gone: root.clone().recipient(),
             globals: root.clone().recipient(),
             advertise: config.advertise,
+            codecs: config.codecs.as_slice().into(),
             country: config.country,
         };
         let nursery = Nursery {

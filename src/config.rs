@@ -12,6 +12,7 @@ use clap::{ArgMatches, Args};
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use strowger_domain::e164::{Country, NumberClass};
+use strowger_media::codec::Codec;
 
 /// The settings of `strowger serve` as they are written: each may come from a flag, the
 /// environment or the file. All of them are text until [`Config::check`] reads them, so that what
@@ -58,6 +59,10 @@ pub struct Settings {
     /// Country (ISO 3166) by whose rules national numbers are read [default: GB]
     #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY")]
     pub country: Option<String>,
+    /// Codecs for calls, the preferred one first, separated by commas
+    /// [default: PCMA,PCMU,G722,opus]
+    #[arg(long, value_name = "CODECS", env = "STROWGER_CODECS")]
+    pub codecs: Option<String>,
     /// Number classes that scheduled calls may use as service number, separated by commas
     /// [default: `uk_geographic,uk_wide,uk_freephone`]
     #[arg(long, value_name = "CLASSES", env = "STROWGER_SCHEDULED_CLASSES")]
@@ -76,7 +81,7 @@ pub struct Settings {
 /// One of the settings: its name in the file, and its place.
 type Field = (&'static str, fn(&mut Settings) -> &mut Option<String>);
 
-const FIELDS: [Field; 13] = [
+const FIELDS: [Field; 14] = [
     ("data", |settings| &mut settings.data),
     ("http", |settings| &mut settings.http),
     ("sip", |settings| &mut settings.sip),
@@ -89,6 +94,7 @@ const FIELDS: [Field; 13] = [
     ("capacity", |settings| &mut settings.capacity),
     ("drain_s", |settings| &mut settings.drain_s),
     ("country", |settings| &mut settings.country),
+    ("codecs", |settings| &mut settings.codecs),
     ("scheduled_classes", |settings| {
         &mut settings.scheduled_classes
     }),
@@ -131,6 +137,8 @@ pub struct Config {
     pub drain: Duration,
     /// The country of national numbers.
     pub country: &'static Country,
+    /// The codecs of calls, the preferred one first; at least one.
+    pub codecs: Vec<Codec>,
     /// Classes that scheduled calls may use.
     pub scheduled_classes: BTreeSet<NumberClass>,
     /// Log format.
@@ -203,17 +211,17 @@ fn text_of(name: &str, value: &toml::Value) -> Result<String, &'static str> {
         ("capacity" | "drain_s", _) => Err("a whole number"),
         ("allow_private_fetch", Value::Boolean(yes)) => Ok(yes.to_string()),
         ("allow_private_fetch", _) => Err("true or false"),
-        ("scheduled_classes", Value::Array(classes)) => {
-            let names: Option<Vec<&str>> = classes.iter().map(Value::as_str).collect();
-            names.map(|names| names.join(",")).ok_or(CLASSES)
+        ("scheduled_classes" | "codecs", Value::Array(names)) => {
+            let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+            names.map(|names| names.join(",")).ok_or(NAMES)
         }
-        ("scheduled_classes", _) => Err(CLASSES),
+        ("scheduled_classes" | "codecs", _) => Err(NAMES),
         _ => Err("a text"),
     }
 }
 
-/// What `scheduled_classes` is in a file.
-const CLASSES: &str = "a list of texts";
+/// What `scheduled_classes` and `codecs` are in a file.
+const NAMES: &str = "a list of texts";
 
 /// What is wrong so far, and where it was written.
 struct Checker {
@@ -325,6 +333,11 @@ impl Config {
             None => NumberClass::SCHEDULABLE.into(),
             Some(text) => classes(&text, &mut checker),
         };
+        let (text, expected) = (
+            settings.codecs.as_deref(),
+            "a list of PCMA, PCMU, G722, opus",
+        );
+        let codecs = checker.read("codecs", text, Codec::ALL.to_vec(), expected, codecs);
         if !checker.faults.is_empty() {
             return Err(Faults(checker.faults));
         }
@@ -339,6 +352,7 @@ impl Config {
             capacity,
             drain: Duration::from_secs(drain),
             country,
+            codecs,
             scheduled_classes,
             log_format,
             log,
@@ -350,6 +364,18 @@ fn ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
     (first >= 1024 && last > first).then_some(first..=last)
+}
+
+/// Codecs by their names, each once.
+fn codecs(text: &str) -> Option<Vec<Codec>> {
+    let mut codecs = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        let codec = Codec::from_name(name)?;
+        if !codecs.contains(&codec) {
+            codecs.push(codec);
+        }
+    }
+    Some(codecs)
 }
 
 fn classes(text: &str, checker: &mut Checker) -> BTreeSet<NumberClass> {
@@ -426,6 +452,24 @@ mod tests {
             .expect_err("unknown")
             .0;
         assert!(faults[0].contains("htp"), "{faults:?}");
+    }
+
+    #[test]
+    fn codecs_are_a_list_in_order_and_unknown_ones_are_refused() {
+        let config = |text: &str| {
+            Config::check(Settings {
+                codecs: Some(text.into()),
+                ..Settings::default()
+            })
+        };
+        let wideband = config("opus, g722,PCMA,opus").expect("valid").codecs;
+        assert_eq!(wideband, [Codec::Opus, Codec::G722, Codec::Pcma]);
+        for wrong in ["", "G729", "PCMA,,PCMU"] {
+            let faults = config(wrong).expect_err("faulty").0;
+            assert!(faults[0].starts_with("codecs: "), "{faults:?}");
+        }
+        let default = Config::check(Settings::default()).expect("valid");
+        assert_eq!(default.codecs, Codec::ALL);
     }
 
     #[derive(clap::Parser)]

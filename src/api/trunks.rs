@@ -17,7 +17,10 @@ use crate::accounts::messages::Changed;
 use crate::store::StoreError;
 use crate::store::trunks::{Trunk, TrunkChange, TrunkTransport};
 
-const CODECS: [&str; 2] = ["PCMA", "PCMU"];
+const CODECS: [&str; 4] = ["PCMA", "PCMU", "G722", "opus"];
+
+/// Offered when none is named: every carrier knows them.
+const USUAL: [&str; 2] = ["PCMA", "PCMU"];
 
 /// A carrier or PBX that takes and gives calls.
 #[derive(Serialize, ToSchema)]
@@ -85,7 +88,7 @@ pub struct TrunkInput {
     /// Networks whose calls come from this trunk.
     #[serde(default)]
     pub allowed_sources: Vec<String>,
-    /// Offered codecs, the best first; absent: `PCMA`, `PCMU`.
+    /// Offered codecs (`PCMA`, `PCMU`, `G722`, `opus`), the best first; absent: `PCMA`, `PCMU`.
     pub codecs: Option<Vec<String>>,
 }
 
@@ -143,7 +146,7 @@ pub async fn create(
     tenant.may_administer()?;
     let codecs = input
         .codecs
-        .unwrap_or_else(|| CODECS.map(ToOwned::to_owned).to_vec());
+        .unwrap_or_else(|| USUAL.map(ToOwned::to_owned).to_vec());
     let mut faults = Faults::default();
     check_name(&mut faults, &input.name);
     check_host(&mut faults, &input.host);
@@ -320,7 +323,7 @@ fn check_codecs(faults: &mut Faults, codecs: &[String]) {
             known,
             &format!("/codecs/{index}"),
             "unknown_value",
-            "PCMA or PCMU",
+            "PCMA, PCMU, G722 or opus",
         );
     }
 }

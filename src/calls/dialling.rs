@@ -98,7 +98,9 @@ impl Call {
             presentation.clone(),
         );
         let target = self.target(destination, presentation, network)?;
-        let mut leg = self.open_leg(number, target.codecs(), true, ctx)?;
+        let beside = self.legs.get(&LegNumber::A).and_then(|leg| leg.codec);
+        let codecs = target.codecs(&self.tools.codecs, beside);
+        let mut leg = self.open_leg(number, codecs, true, ctx)?;
         leg.early_media = early_media;
         self.legs.insert(number, leg);
         let remote = target

@@ -238,15 +238,18 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The codecs that the trunk wants, in its order; all of ours where it names none.
-    pub(super) fn codecs(&self) -> Vec<Codec> {
+    /// The codecs that the trunk wants, in its order; `ours` where it names none. The one of the leg
+    /// `beside` it comes first, so that nothing needs to be transcoded between them.
+    pub(super) fn codecs(&self, ours: &[Codec], beside: Option<Codec>) -> Vec<Codec> {
         let wanted = self.trunk.iter().flat_map(|trunk| &trunk.codecs);
-        let known: Vec<Codec> = wanted.filter_map(|name| Codec::from_name(name)).collect();
-        if known.is_empty() {
-            Codec::ALL.to_vec()
+        let wanted: Vec<Codec> = wanted.filter_map(|name| Codec::from_name(name)).collect();
+        let mut codecs = if wanted.is_empty() {
+            ours.to_vec()
         } else {
-            known
-        }
+            wanted
+        };
+        codecs.sort_by_key(|codec| Some(*codec) != beside);
+        codecs
     }
 
     /// The INVITE, except for its flow.

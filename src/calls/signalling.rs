@@ -6,7 +6,6 @@ use actix::prelude::*;
 use strowger_domain::call::{Event, LegNumber, Origin};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{Ending, Fact, Role};
-use strowger_media::codec::Codec;
 use strowger_media::session;
 use strowger_sip::event::{Event as SipEvent, IncomingInvite};
 
@@ -31,7 +30,7 @@ impl Call {
             .as_ref()
             .and_then(|line| line.snapshot().calling.clone());
         let presentation = None;
-        let mut leg = match self.open_leg(LegNumber::A, Codec::ALL.to_vec(), false, ctx) {
+        let mut leg = match self.open_leg(LegNumber::A, self.tools.codecs.to_vec(), false, ctx) {
             Ok(leg) => leg,
             Err(cause) => {
                 self.note_leg(LegNumber::A, Role::A, address, presentation);

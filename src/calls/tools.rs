@@ -7,6 +7,7 @@ use actix::Recipient;
 use strowger_domain::directory::Directory;
 use strowger_domain::e164::Country;
 use strowger_domain::route::RoutingTable;
+use strowger_media::codec::Codec;
 use tokio::sync::watch;
 
 use super::messages::{CallGone, CallStarted, GlobalsChanged};
@@ -54,6 +55,8 @@ pub struct Tools {
     pub globals: Recipient<GlobalsChanged>,
     /// The host in our SIP URIs.
     pub advertise: IpAddr,
+    /// The codecs that calls may use, the preferred one first.
+    pub codecs: Arc<[Codec]>,
     /// How numbers without country code are read.
     pub country: &'static Country,
 }

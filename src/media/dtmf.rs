@@ -69,6 +69,16 @@ pub struct EventPayload {
 }
 
 impl EventPayload {
+    /// The same counted by a clock of another rate.
+    #[must_use]
+    pub fn at_clock(self, from: u32, to: u32) -> Self {
+        let duration = u64::from(self.duration) * u64::from(to) / u64::from(from.max(1));
+        Self {
+            duration: u16::try_from(duration).unwrap_or(u16::MAX),
+            ..self
+        }
+    }
+
     /// Reads a payload; `None` when it is too short. More than one event in a packet is not
     /// used for keys (RFC 4733 §2.5.1.5): what follows the first is passed over.
     pub fn read(payload: &[u8]) -> Option<Self> {
@@ -100,8 +110,8 @@ pub struct Receiver {
     last: Option<Heard>,
 }
 
-/// Ticks by which a segment may seem shorter than it was: 200 ms.
-const SLACK: u32 = 1600;
+/// Milliseconds by which a segment may seem shorter than it was.
+const SLACK_MS: u32 = 200;
 
 #[derive(Clone, Copy, Debug)]
 struct Heard {
@@ -111,8 +121,10 @@ struct Heard {
 }
 
 impl Receiver {
-    /// Takes a telephone-event packet; answers a key that was not told before.
-    pub fn take(&mut self, packet: &Packet<'_>) -> Option<char> {
+    /// Takes a telephone-event packet of an RTP clock with this rate; answers a key that was not told
+    /// before.
+    pub fn take(&mut self, packet: &Packet<'_>, clock_rate: u32) -> Option<char> {
+        let slack = clock_rate / 1000 * SLACK_MS;
         let payload = EventPayload::read(packet.payload)?;
         let header = &packet.header;
         let heard = Heard {
@@ -136,7 +148,7 @@ impl Receiver {
                 return None;
             }
             // A straggler of an event before: not more than a minute old.
-            if since > u32::MAX - 60 * crate::SAMPLE_RATE {
+            if since > u32::MAX - 60 * clock_rate {
                 return None;
             }
             // Up to 200 ms of updates before the segment's end may have been lost.
@@ -144,8 +156,8 @@ impl Receiver {
             let continues = !last.payload.end
                 && last.payload.event == payload.event
                 && !header.marker
-                && (full - SLACK..=full).contains(&since)
-                && u32::from(last.payload.duration) + SLACK >= since;
+                && (full.saturating_sub(slack)..=full).contains(&since)
+                && u32::from(last.payload.duration) + slack >= since;
             if continues {
                 self.last = Some(heard);
                 return None;
@@ -221,8 +233,8 @@ impl Step {
         self.beat == 0
     }
 
-    /// The packet of this beat; `None` in the pause after the key.
-    pub fn payload(self) -> Option<EventPayload> {
+    /// The packet of this beat for an RTP clock with this rate; `None` in the pause after the key.
+    pub fn payload(self, clock_rate: u32) -> Option<EventPayload> {
         if self.beat >= SOUNDING + ENDS - 1 {
             return None;
         }
@@ -230,7 +242,7 @@ impl Step {
             event: self.event,
             end: self.beat + 1 >= SOUNDING,
             volume: VOLUME,
-            duration: (self.beat + 1).min(SOUNDING) * FRAME as u16,
+            duration: (self.beat + 1).min(SOUNDING) * (clock_rate / 50) as u16,
         })
     }
 
@@ -271,10 +283,13 @@ mod tests {
             timestamp,
             ssrc: 1,
         };
-        receiver.take(&Packet {
-            header,
-            payload: &payload.bytes(),
-        })
+        receiver.take(
+            &Packet {
+                header,
+                payload: &payload.bytes(),
+            },
+            8000,
+        )
     }
 
     fn payload(key: char, duration: u16, end: bool) -> EventPayload {
@@ -297,7 +312,7 @@ mod tests {
             if step.is_first() {
                 start = clock;
             }
-            if let Some(payload) = step.payload() {
+            if let Some(payload) = step.payload(8000) {
                 packets.push((step.is_first(), start, payload));
             }
             clock += FRAME as u32;
@@ -423,10 +438,13 @@ mod tests {
             ssrc: 1,
         };
         assert_eq!(
-            receiver.take(&Packet {
-                header,
-                payload: &[1, 2, 3]
-            }),
+            receiver.take(
+                &Packet {
+                    header,
+                    payload: &[1, 2, 3]
+                },
+                8000
+            ),
             None
         );
     }

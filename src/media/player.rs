@@ -1,7 +1,8 @@
 //! Playing lists of sounds.
 
+use crate::resample::Doubler;
 use crate::tone::{Generator, Tone};
-use crate::{FRAME, Narrow, SAMPLE_RATE, SILENCE};
+use crate::{FRAME, Frame, Narrow, SAMPLE_RATE, SILENCE, WIDE_FRAME, Wide};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,13 @@ use std::time::Duration;
 pub enum Sound {
     /// Samples: 8 kHz, mono, 16-bit linear.
     Pcm(Arc<[i16]>),
+    /// The same sound at 8 and at 16 kHz: each leg plays it at its own rate.
+    Wideband {
+        /// At 8 kHz: it tells the length.
+        narrow: Arc<[i16]>,
+        /// At 16 kHz.
+        wide: Arc<[i16]>,
+    },
     /// A tone. An endless one plays until the play is stopped.
     Tone(Tone),
     /// Nothing, for a time.
@@ -18,10 +26,28 @@ pub enum Sound {
     Digits(String),
 }
 
+impl Sound {
+    /// How many samples it holds in memory.
+    pub fn samples(&self) -> usize {
+        match self {
+            Self::Pcm(samples) => samples.len(),
+            Self::Wideband { narrow, wide } => narrow.len() + wide.len(),
+            Self::Tone(_) | Self::Silence(_) | Self::Digits(_) => 0,
+        }
+    }
+}
+
 /// Plays a list of sounds, one after the other without a seam: a frame may hold the end of one and
 /// the start of the next.
 #[derive(Debug)]
 pub struct Player {
+    list: List,
+    /// Brings what is only there at 8 kHz to a wideband leg.
+    doubler: Option<Box<Doubler>>,
+}
+
+#[derive(Debug)]
+struct List {
     sounds: Vec<Sound>,
     repeat: bool,
     at: usize,
@@ -46,19 +72,45 @@ pub enum Played<'a> {
 impl Player {
     /// A list at its start.
     pub fn new(sounds: Vec<Sound>, repeat: bool) -> Self {
-        Self {
+        let list = List {
             sounds,
             repeat,
             at: 0,
             position: 0,
             generator: None,
             sounded: false,
+        };
+        Self {
+            list,
+            doubler: None,
         }
     }
 
-    /// Takes the next 20 ms.
-    pub fn take(&mut self, frame: &mut Narrow) -> Played<'_> {
-        *frame = SILENCE;
+    /// Takes the next 20 ms, at the rate that the frame has.
+    pub fn take(&mut self, frame: &mut Frame) -> Played<'_> {
+        match frame {
+            Frame::Narrow(narrow) => {
+                *narrow = SILENCE;
+                self.list.fill(narrow, None)
+            }
+            Frame::Wide(wide) => {
+                *wide = [0; WIDE_FRAME];
+                let mut narrow = SILENCE;
+                let played = self.list.fill(&mut narrow, Some(wide));
+                // What is there at one rate is silence at the other.
+                let doubler = self.doubler.get_or_insert_default();
+                for (sample, doubled) in wide.iter_mut().zip(doubler.take(&narrow)) {
+                    *sample = sample.saturating_add(doubled);
+                }
+                played
+            }
+        }
+    }
+}
+
+impl List {
+    /// Fills a silent frame. With `wide`, what is there at 16 kHz goes into that one instead.
+    fn fill(&mut self, frame: &mut Narrow, mut wide: Option<&mut Wide>) -> Played<'_> {
         let mut filled = 0;
         while filled < FRAME {
             let Some(sound) = self.sounds.get(self.at) else {
@@ -79,6 +131,23 @@ impl Player {
                     let left = samples.get(self.position..).unwrap_or_default();
                     let len = left.len().min(rest.len());
                     rest[..len].copy_from_slice(&left[..len]);
+                    len
+                }
+                Sound::Wideband {
+                    narrow,
+                    wide: samples,
+                } => {
+                    let left = narrow.get(self.position..).unwrap_or_default();
+                    let len = left.len().min(rest.len());
+                    if let Some(wide) = wide.as_deref_mut() {
+                        let left = samples.get(2 * self.position..).unwrap_or_default();
+                        let places = wide[2 * filled..].iter_mut().take(2 * len);
+                        for (place, &sample) in places.zip(left) {
+                            *place = sample;
+                        }
+                    } else {
+                        rest[..len].copy_from_slice(&left[..len]);
+                    }
                     len
                 }
                 Sound::Tone(tone) => {
@@ -135,15 +204,45 @@ mod tests {
     /// All that is played, at most so many frames; keys stand as -1.
     fn played(player: &mut Player, frames: usize) -> Vec<i16> {
         let mut all = Vec::new();
-        let mut frame = SILENCE;
+        let mut frame = Frame::SILENCE;
         for _ in 0..frames {
             match player.take(&mut frame) {
-                Played::Sound => all.extend(frame),
+                Played::Sound => all.extend(frame.samples()),
                 Played::Keys(_) => all.push(-1),
                 Played::Ended => break,
             }
         }
         all
+    }
+
+    #[test]
+    fn wideband_legs_hear_what_there_is_at_their_rate_and_the_rest_doubled() {
+        let wide: Arc<[i16]> = (0..1600).collect();
+        let narrow: Arc<[i16]> = (0..1600).step_by(2).collect();
+        let sounds = vec![
+            Sound::Wideband {
+                narrow: Arc::clone(&narrow),
+                wide: Arc::clone(&wide),
+            },
+            pcm(&[4000; 1600]),
+        ];
+        let heard = |silent: Frame| {
+            let mut player = Player::new(sounds.clone(), false);
+            let (mut all, mut frame) = (Vec::new(), silent);
+            while player.take(&mut frame) == Played::Sound {
+                all.extend(frame.samples());
+            }
+            all
+        };
+        let at_8 = heard(Frame::SILENCE);
+        assert_eq!((at_8.len(), &at_8[..800]), (2400, &narrow[..]));
+        let at_16 = heard(Frame::silent(crate::Rate::Wide));
+        assert_eq!((at_16.len(), &at_16[..1500]), (4800, &wide[..1500]));
+        assert!(
+            at_16[1700..]
+                .iter()
+                .all(|&sample| (3900..4100).contains(&sample))
+        );
     }
 
     #[test]
@@ -158,7 +257,7 @@ mod tests {
         );
         let expected = [vec![1; 100], vec![0; 40], vec![2; 100], vec![0; 80]].concat();
         assert_eq!(played(&mut player, 10), expected);
-        assert_eq!(player.take(&mut [7; FRAME]), Played::Ended);
+        assert_eq!(player.take(&mut [7; FRAME].into()), Played::Ended);
     }
 
     #[test]
@@ -183,7 +282,7 @@ mod tests {
     fn an_empty_list_ends_at_once_even_repeated() {
         for sounds in [vec![], vec![pcm(&[]), Sound::Silence(Duration::ZERO)]] {
             let mut player = Player::new(sounds, true);
-            assert_eq!(player.take(&mut [7; FRAME]), Played::Ended);
+            assert_eq!(player.take(&mut [7; FRAME].into()), Played::Ended);
         }
     }
 

@@ -1,8 +1,9 @@
 //! Reading WAV files of the kinds that telephony meets, and making them playable.
 
 use crate::codec::g711;
+use crate::player::Sound;
 use crate::resample::resample;
-use crate::{SAMPLE_RATE, recorder};
+use crate::{Rate, SAMPLE_RATE, recorder};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,6 +157,22 @@ pub fn read(bytes: &[u8]) -> Result<Arc<[i16]>, WavError> {
     Ok(Wav::parse(bytes)?.mono())
 }
 
+/// Reads a WAV file to a sound: also at 16 kHz where it holds more than the telephone band.
+///
+/// # Errors
+/// As [`read`].
+pub fn sound(bytes: &[u8]) -> Result<Sound, WavError> {
+    let wav = Wav::parse(bytes)?;
+    if wav.sample_rate <= SAMPLE_RATE {
+        return Ok(Sound::Pcm(wav.mono()));
+    }
+    let frames = wav.frames();
+    Ok(Sound::Wideband {
+        narrow: wav.playable(&frames, Rate::Narrow),
+        wide: wav.playable(&frames, Rate::Wide),
+    })
+}
+
 impl<'a> Wav<'a> {
     /// Reads the header and finds the samples. Nothing is copied.
     ///
@@ -216,6 +233,11 @@ impl<'a> Wav<'a> {
 
     /// What a leg plays: 8 kHz, both channels together.
     pub fn mono(&self) -> Arc<[i16]> {
+        self.playable(&self.frames(), Rate::Narrow)
+    }
+
+    /// Both channels together, at the file's rate.
+    fn frames(&self) -> Vec<f32> {
         let octets = self.encoding.octets();
         let block = octets * usize::from(self.channels);
         let share = 1.0 / f32::from(self.channels);
@@ -226,7 +248,7 @@ impl<'a> Wav<'a> {
                 .sum::<f32>()
                 * share
         });
-        self.playable(&frames.collect::<Vec<_>>())
+        frames.collect()
     }
 
     /// One channel at 8 kHz, 0 being the left; `None` when there is no such channel.
@@ -242,11 +264,11 @@ impl<'a> Wav<'a> {
             .skip(usize::from(channel))
             .step_by(step);
         let samples: Vec<_> = samples.map(|sample| self.encoding.sample(sample)).collect();
-        Some(self.playable(&samples))
+        Some(self.playable(&samples, Rate::Narrow))
     }
 
-    fn playable(&self, samples: &[f32]) -> Arc<[i16]> {
-        let resampled = resample(samples, self.sample_rate, SAMPLE_RATE);
+    fn playable(&self, samples: &[f32], rate: Rate) -> Arc<[i16]> {
+        let resampled = resample(samples, self.sample_rate, rate.hertz());
         // A float beyond the range of 16 bits becomes their nearest value.
         resampled
             .iter()

@@ -39,7 +39,7 @@ enum Key {
 }
 
 struct Kept {
-    samples: Arc<[i16]>,
+    sound: player::Sound,
     /// The file's time of change.
     changed: Option<SystemTime>,
     /// When a fetched one has to be fetched again.
@@ -83,14 +83,12 @@ impl SoundLibrary {
         let mut resolved = Vec::with_capacity(sounds.len());
         for sound in sounds {
             resolved.push(match sound {
-                Sound::Audio(id) => {
-                    player::Sound::Pcm(self.file(account, &Self::audio_name(id)).await?)
-                }
-                Sound::File(name) => player::Sound::Pcm(self.file(account, &name).await?),
-                Sound::Url(url) => player::Sound::Pcm(self.fetch(&url).await?),
+                Sound::Audio(id) => self.file(account, &Self::audio_name(id)).await?,
+                Sound::File(name) => self.file(account, &name).await?,
+                Sound::Url(url) => self.fetch(&url).await?,
                 Sound::Text { text, voice } => {
                     let spoken = self.speech.speak(&text, &voice).await;
-                    player::Sound::Pcm(spoken.map_err(|error| fault("speech", &error))?)
+                    spoken.map_err(|error| fault("speech", &error))?
                 }
                 Sound::Digits(digits) => player::Sound::Digits(digits),
                 Sound::Tone(tone) => player::Sound::Tone(media_tone(tone)),
@@ -115,7 +113,7 @@ impl SoundLibrary {
             .collect()
     }
 
-    async fn file(&self, account: AccountId, name: &str) -> Result<Arc<[i16]>, SoundError> {
+    async fn file(&self, account: AccountId, name: &str) -> Result<player::Sound, SoundError> {
         let path = self
             .files
             .path(account, name)
@@ -124,27 +122,27 @@ impl SoundLibrary {
         let metadata = tokio::fs::metadata(&path).await.map_err(read)?;
         let changed = metadata.modified().ok();
         let key = Key::File(path.clone());
-        if let Some(samples) = self.look(&key, |kept| kept.changed == changed) {
-            return Ok(samples);
+        if let Some(sound) = self.look(&key, |kept| kept.changed == changed) {
+            return Ok(sound);
         }
         let bytes = tokio::fs::read(&path).await.map_err(read)?;
-        let samples = decode(name, bytes).await?;
+        let sound = decode(name, bytes).await?;
         self.keep(
             key,
             Kept {
-                samples: Arc::clone(&samples),
+                sound: sound.clone(),
                 changed,
                 until: None,
             },
         );
-        Ok(samples)
+        Ok(sound)
     }
 
-    async fn fetch(&self, url: &str) -> Result<Arc<[i16]>, SoundError> {
+    async fn fetch(&self, url: &str) -> Result<player::Sound, SoundError> {
         let key = Key::Url(url.to_owned());
         let now = tokio::time::Instant::now();
-        if let Some(samples) = self.look(&key, |kept| kept.until.is_some_and(|until| until > now)) {
-            return Ok(samples);
+        if let Some(sound) = self.look(&key, |kept| kept.until.is_some_and(|until| until > now)) {
+            return Ok(sound);
         }
         let what = without_query(url);
         let mut request = Request::get(url);
@@ -161,29 +159,29 @@ impl SoundLibrary {
             });
         }
         let lifetime = lifetime(response.cache_control.as_deref());
-        let samples = decode(what, response.body.to_vec()).await?;
+        let sound = decode(what, response.body.to_vec()).await?;
         if !lifetime.is_zero() {
             let until = Some(now + lifetime);
             self.keep(
                 key,
                 Kept {
-                    samples: Arc::clone(&samples),
+                    sound: sound.clone(),
                     changed: None,
                     until,
                 },
             );
         }
-        Ok(samples)
+        Ok(sound)
     }
 
-    fn look(&self, key: &Key, is_fresh: impl Fn(&Kept) -> bool) -> Option<Arc<[i16]>> {
+    fn look(&self, key: &Key, is_fresh: impl Fn(&Kept) -> bool) -> Option<player::Sound> {
         let kept = self
             .kept
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.get(key)
             .filter(|kept| is_fresh(kept))
-            .map(|kept| Arc::clone(&kept.samples))
+            .map(|kept| kept.sound.clone())
     }
 
     fn keep(&self, key: Key, new: Kept) {
@@ -191,11 +189,12 @@ impl SoundLibrary {
             .kept
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if new.samples.len() > MAX_KEPT {
+        let size = new.sound.samples();
+        if size > MAX_KEPT {
             return;
         }
-        let total: usize = kept.values().map(|kept| kept.samples.len()).sum();
-        if total + new.samples.len() > MAX_KEPT {
+        let total: usize = kept.values().map(|kept| kept.sound.samples()).sum();
+        if total + size > MAX_KEPT {
             kept.clear();
         }
         kept.insert(key, new);
@@ -230,10 +229,10 @@ fn lifetime(cache_control: Option<&str>) -> Duration {
     lifetime
 }
 
-async fn decode(what: &str, bytes: Vec<u8>) -> Result<Arc<[i16]>, SoundError> {
-    let decoded = tokio::task::spawn_blocking(move || wav::read(&bytes)).await;
+async fn decode(what: &str, bytes: Vec<u8>) -> Result<player::Sound, SoundError> {
+    let decoded = tokio::task::spawn_blocking(move || wav::sound(&bytes)).await;
     match decoded {
-        Ok(Ok(samples)) => Ok(samples),
+        Ok(Ok(sound)) => Ok(sound),
         Ok(Err(error)) => Err(fault(what, &error)),
         Err(error) => Err(fault(what, &error)),
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use strowger_media::player::Sound;
 use strowger_media::wav;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -74,7 +75,7 @@ impl Speech {
     }
 
     /// Speaks a text: 8 kHz, mono. `voice` empty: the program's default.
-    pub async fn speak(&self, text: &str, voice: &str) -> Result<Arc<[i16]>, SpeechError> {
+    pub async fn speak(&self, text: &str, voice: &str) -> Result<Sound, SpeechError> {
         let length = text.chars().count();
         if length > MAX_TEXT {
             return Err(SpeechError::TooLong(length));
@@ -93,7 +94,7 @@ impl Speech {
             Ok(bytes) => bytes,
             Err(_) => self.make(program, text, voice, &kept).await?,
         };
-        let read = tokio::task::spawn_blocking(move || wav::read(&bytes)).await;
+        let read = tokio::task::spawn_blocking(move || wav::sound(&bytes)).await;
         read.map_err(|error| SpeechError::Failed(error.to_string()))?
             .map_err(|error| SpeechError::Failed(error.to_string()))
     }
@@ -252,8 +253,11 @@ mod tests {
             .speak("Hello, and welcome.", "")
             .await
             .expect("flite or espeak-ng");
-        assert!(first.len() > 4_000, "{} samples", first.len());
-        assert!(first.iter().any(|sample| sample.unsigned_abs() > 1_000));
+        let Sound::Wideband { narrow, wide } = &first else {
+            panic!("speech is wideband");
+        };
+        assert!(narrow.len() > 4_000, "{} samples", narrow.len());
+        assert!(wide.iter().any(|sample| sample.unsigned_abs() > 1_000));
         let kept = std::fs::read_dir(folder.path().join("speech"))
             .expect("folder")
             .count();

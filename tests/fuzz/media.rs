@@ -184,7 +184,7 @@ fn check_telephone_events(bytes: &[u8], rng: &mut StdRng) -> Vec<String> {
             let again = EventPayload::read(&payload.bytes()).expect("four octets");
             assert_eq!(again, payload);
         }
-        keys.extend(receiver.take(&packet));
+        keys.extend(receiver.take(&packet, 8000));
         let [a, _] = &mut talk.legs;
         black_box(a.receive(&datagram, Talk::from(rng), talk.now));
         talk.beat();

@@ -69,7 +69,7 @@ fn check(bytes: &[u8]) -> [String; 3] {
                 black_box((
                     media.rtp_address(),
                     media.rtcp_address(),
-                    media.telephone_event(),
+                    Codec::ALL.map(|codec| media.telephone_event(codec)),
                 ));
             }
         }

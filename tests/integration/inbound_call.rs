@@ -312,12 +312,12 @@ async fn a_caller_who_hangs_up_while_it_rings_cancels_the_other_leg() {
     platform.finish().await;
 }
 
-#[actix::test]
-async fn a_pcmu_phone_and_a_pcma_phone_hear_each_other() {
-    let mut phone = Phone::with_codecs(&[Codec::Pcma]).await;
+/// A caller with one codec is connected to a phone with another.
+async fn hear_each_other(ours: Codec, theirs: Codec) {
+    let mut phone = Phone::with_codecs(&[theirs]).await;
     let platform = Builder::new(greeting_and_office(), &phone).start().await;
     let caller = Caller {
-        codecs: vec![Codec::Pcmu],
+        codecs: vec![ours],
         ..Caller::default()
     };
     let mut a = phone.call(CUSTOMER_NUMBER, platform.sip, caller).await;
@@ -326,7 +326,7 @@ async fn a_pcmu_phone_and_a_pcma_phone_hear_each_other() {
     let mut b = phone.rings().await;
     b.answer();
     b.is_acknowledged().await;
-    assert_eq!((a.codec, b.codec), (Some(Codec::Pcmu), Some(Codec::Pcma)));
+    assert_eq!((a.codec, b.codec), (Some(ours), Some(theirs)));
     a.say(900);
     b.say(1300);
     a.hears(1300).await;
@@ -341,8 +341,28 @@ async fn a_pcmu_phone_and_a_pcma_phone_hear_each_other() {
         .into_iter()
         .map(|leg| leg.codec)
         .collect();
-    assert_eq!(codecs, [Some("PCMU".to_owned()), Some("PCMA".to_owned())]);
+    assert_eq!(
+        codecs,
+        [ours, theirs].map(|codec| Some(codec.name().to_owned()))
+    );
     platform.finish().await;
+}
+
+#[actix::test]
+async fn a_pcmu_phone_and_a_pcma_phone_hear_each_other() {
+    hear_each_other(Codec::Pcmu, Codec::Pcma).await;
+}
+
+#[actix::test]
+async fn a_wideband_phone_and_a_pcma_phone_hear_each_other() {
+    hear_each_other(Codec::Opus, Codec::Pcma).await;
+    hear_each_other(Codec::Pcma, Codec::G722).await;
+}
+
+#[actix::test]
+async fn two_wideband_phones_hear_each_other_in_the_codec_of_the_caller() {
+    hear_each_other(Codec::Opus, Codec::Opus).await;
+    hear_each_other(Codec::G722, Codec::Opus).await;
 }
 
 #[actix::test]

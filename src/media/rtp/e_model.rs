@@ -36,10 +36,15 @@ pub struct Line {
 
 /// The equipment impairment factor of a codec and its robustness to packet loss, Ie and Bpl.
 ///
-/// *Source*: ITU-T G.113 Table I.1 and I.4: G.711 with concealment after its Appendix I.
+/// *Source*: ITU-T G.113 Table I.1 and I.4: G.711 with concealment after its Appendix I. On this scale
+/// of the telephone band there are no values of wideband codecs, which are no worse than G.711 where
+/// nothing is lost; their robustness is an estimate: G.722's predictor is upset by a loss, Opus tells
+/// of it again in the packet that follows.
 const fn impairment(codec: Codec) -> (f64, f64) {
     match codec {
         Codec::Pcma | Codec::Pcmu => (0.0, 25.1),
+        Codec::G722 => (0.0, 13.0),
+        Codec::Opus => (0.0, 30.0),
     }
 }
 

@@ -395,6 +395,15 @@ impl JitterBuffer {
         }
     }
 
+    /// The sound that follows directly what was taken last, when it has come already: after a loss
+    /// it may tell of what was lost.
+    pub fn following(&self) -> Option<&[u8]> {
+        let stream = self.stream.as_ref()?;
+        let front = self.waiting.front()?;
+        let follows = front.kind == Kind::Sound && stream.ahead(front.timestamp) == 0;
+        follows.then_some(&front.payload)
+    }
+
     /// Takes what is to be heard next; to be called until there is sound for 20 ms.
     pub fn take(&mut self) -> Taken<'_> {
         let Some(stream) = &mut self.stream else {

@@ -4,20 +4,54 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 
-use super::negotiate::Local;
+use super::negotiate::{Local, TELEPHONE_EVENT, WIDE_TELEPHONE_EVENT};
 use super::session::{Encoding, Media};
-use crate::Direction;
+use crate::codec::{Codec, comfort_noise, opus};
+use crate::{Direction, SAMPLE_RATE};
 
 /// Telephone keys that we take: 0-9, *, #, A-D (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
 
-pub(super) fn encodings(local: &Local, telephone_event: u8) -> Vec<(u8, Encoding)> {
-    local
-        .codecs
-        .iter()
-        .map(|codec| (codec.payload_type(), Encoding::Audio(*codec)))
-        .chain(std::iter::once((telephone_event, Encoding::TelephoneEvent)))
-        .collect()
+/// All that we offer: our codecs, and telephone keys by each of their clocks (RFC 4733 §2.1), by the
+/// payload types that `known` has for them.
+pub(super) fn encodings(local: &Local, known: &[(u8, Encoding)]) -> Vec<(u8, Encoding)> {
+    let codecs = || local.codecs.iter();
+    let clocks = [SAMPLE_RATE, opus::CLOCK_RATE];
+    let events = clocks
+        .into_iter()
+        .filter(|clock| codecs().any(|codec| codec.clock_rate() == *clock))
+        .map(Encoding::TelephoneEvent);
+    let all = codecs().map(|codec| Encoding::Audio(*codec)).chain(events);
+    let mut offered: Vec<(u8, Encoding)> = Vec::new();
+    for encoding in all {
+        let before = known.iter().find(|(_, known)| *known == encoding);
+        let number = before.map_or_else(
+            || {
+                let is_free = |number: &u8| {
+                    let mut taken = known.iter().chain(&offered);
+                    !taken.any(|(known, _)| known == number)
+                };
+                let wanted = payload_type(encoding);
+                let mut free = std::iter::once(wanted).chain(DYNAMIC).filter(is_free);
+                free.next().unwrap_or(wanted)
+            },
+            |(number, _)| *number,
+        );
+        offered.push((number, encoding));
+    }
+    offered
+}
+
+/// RFC 3551 §6: payload types for anything.
+const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
+
+fn payload_type(encoding: Encoding) -> u8 {
+    match encoding {
+        Encoding::Audio(codec) => codec.payload_type(),
+        Encoding::TelephoneEvent(SAMPLE_RATE) => TELEPHONE_EVENT,
+        Encoding::TelephoneEvent(_) => WIDE_TELEPHONE_EVENT,
+        Encoding::ComfortNoise => comfort_noise::PAYLOAD_TYPE,
+    }
 }
 
 pub(super) fn describe_session(local: &Local) -> String {
@@ -49,6 +83,11 @@ pub(super) fn describe_audio(
     text.push_str("\r\n");
     for (number, encoding) in encodings {
         let _ = match encoding {
+            Encoding::Audio(Codec::Opus) => write!(
+                text,
+                "a=rtpmap:{number} opus/48000/2\r\na=fmtp:{number} {}\r\n",
+                opus::OURS
+            ),
             Encoding::Audio(codec) => {
                 write!(
                     text,
@@ -57,11 +96,12 @@ pub(super) fn describe_audio(
                     codec.clock_rate()
                 )
             }
-            Encoding::TelephoneEvent => write!(
+            Encoding::TelephoneEvent(clock_rate) => write!(
                 text,
-                "a=rtpmap:{number} telephone-event/{}\r\na=fmtp:{number} {EVENTS}\r\n",
-                crate::SAMPLE_RATE
+                "a=rtpmap:{number} telephone-event/{clock_rate}\r\n\
+                 a=fmtp:{number} {EVENTS}\r\n"
             ),
+            Encoding::ComfortNoise => write!(text, "a=rtpmap:{number} CN/{SAMPLE_RATE}\r\n"),
         };
     }
     let _ = write!(

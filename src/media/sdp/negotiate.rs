@@ -17,12 +17,16 @@ use super::describe::{
 };
 use super::session::{Encoding, Media, Session, SessionError, Target};
 use crate::Direction;
-use crate::codec::Codec;
-use crate::session::Connection;
+use crate::codec::opus::Wishes;
+use crate::codec::{Codec, comfort_noise};
+use crate::session::{Connection, TelephoneEvent};
 
 /// The payload type that we offer for telephone keys; dynamic (RFC 3551 §3), and what most
 /// telephones use.
 pub const TELEPHONE_EVENT: u8 = 101;
+
+/// The same by the clock of Opus; what browsers use.
+pub const WIDE_TELEPHONE_EVENT: u8 = 110;
 
 /// RFC 3551 §4.5: the packet time of audio when nothing is said.
 const PTIME_MS: u32 = 20;
@@ -58,8 +62,12 @@ pub struct Agreed {
     pub codec: Codec,
     /// Its payload type.
     pub payload_type: u8,
-    /// The payload type of telephone keys, when both sides know them.
-    pub telephone_event: Option<u8>,
+    /// Telephone keys, when both sides know them.
+    pub telephone_event: Option<TelephoneEvent>,
+    /// Comfort noise was agreed.
+    pub comfort_noise: bool,
+    /// What the far end wants of Opus.
+    pub opus: Wishes,
     /// Our direction.
     pub direction: Direction,
     /// The packet time that the far end wants to receive, in milliseconds; ours when it says none.
@@ -77,6 +85,8 @@ impl Agreed {
             codec: self.codec,
             payload_type: self.payload_type,
             telephone_event: self.telephone_event,
+            comfort_noise: self.comfort_noise,
+            opus: self.opus,
             direction: self.direction,
         }
     }
@@ -133,7 +143,7 @@ impl SdpError {
 /// Makes the first offer of a call, or the one that a 2xx carries when the INVITE had none.
 pub fn offer(local: &Local) -> Bytes {
     let mut text = describe_session(local);
-    let offered: Vec<(u8, Encoding)> = encodings(local, TELEPHONE_EVENT);
+    let offered: Vec<(u8, Encoding)> = encodings(local, &[]);
     describe_audio(&mut text, local, "RTP/AVP", &offered, local.direction);
     text.into()
 }
@@ -141,7 +151,7 @@ pub fn offer(local: &Local) -> Bytes {
 /// Makes a further offer of a call, for instance hold or resume.
 ///
 /// `sent` is the description that we sent last, as offer or as answer. Its media lines keep their
-/// places, and its payload type for telephone keys goes on; the version goes up by one, unless
+/// places, and its payload types go on; the version goes up by one, unless
 /// nothing changed.
 ///
 /// # Errors
@@ -156,8 +166,7 @@ pub fn offer_again(sent: &[u8], local: &Local) -> Result<Bytes, SdpError> {
     let mut text = describe_session(local);
     for (place, media) in before.media.iter().enumerate() {
         if place == ours {
-            let telephone_event = media.telephone_event().unwrap_or(TELEPHONE_EVENT);
-            let offered = encodings(local, telephone_event);
+            let offered = encodings(local, &media.encodings);
             describe_audio(
                 &mut text,
                 local,
@@ -187,12 +196,16 @@ pub fn answer(offer: &[u8], local: &Local) -> Result<Agreed, SdpError> {
     for (place, media) in offer.media.iter().enumerate() {
         if place == ours.place {
             let direction = ours.direction(local.direction);
+            let keys = media.telephone_event(ours.codec).map(|keys| {
+                let encoding = Encoding::TelephoneEvent(keys.clock_rate);
+                (keys.payload_type, encoding)
+            });
+            let noise = media
+                .takes_comfort_noise(ours.codec)
+                .then_some((comfort_noise::PAYLOAD_TYPE, Encoding::ComfortNoise));
             let answered = std::iter::once((ours.payload_type, Encoding::Audio(ours.codec)))
-                .chain(
-                    media
-                        .telephone_event()
-                        .map(|number| (number, Encoding::TelephoneEvent)),
-                )
+                .chain(noise)
+                .chain(keys)
                 .collect::<Vec<_>>();
             describe_audio(&mut text, local, &media.transport, &answered, direction);
             agreed = Some(ours.agreed(media, direction, local.ptime_ms));
@@ -263,7 +276,7 @@ pub fn accept(offer: &Bytes, answer: &[u8]) -> Result<Agreed, SdpError> {
                 .payload_type_of(*codec)
                 .is_some()
                 .then_some((*payload_type, *codec)),
-            Encoding::TelephoneEvent => None,
+            Encoding::TelephoneEvent(_) | Encoding::ComfortNoise => None,
         })
         .ok_or(SdpError::NoCommonCodec)?;
     let choice = Choice {
@@ -278,7 +291,8 @@ pub fn accept(offer: &Bytes, answer: &[u8]) -> Result<Agreed, SdpError> {
     // An answer may not add what was not offered.
     agreed.telephone_event = agreed
         .telephone_event
-        .filter(|_| ours.telephone_event().is_some());
+        .filter(|_| ours.telephone_event(codec).is_some());
+    agreed.comfort_noise &= ours.takes_comfort_noise(codec);
     Ok(Agreed {
         sdp: offer.clone(),
         ..agreed
@@ -310,7 +324,9 @@ impl Choice {
             remote_rtcp: media.rtcp_address(),
             codec: self.codec,
             payload_type: self.payload_type,
-            telephone_event: media.telephone_event(),
+            telephone_event: media.telephone_event(self.codec),
+            comfort_noise: media.takes_comfort_noise(self.codec),
+            opus: media.opus,
             direction,
             ptime_ms: media
                 .ptime_ms

@@ -9,7 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use thiserror::Error;
 
 use crate::Direction;
-use crate::codec::Codec;
+use crate::codec::opus::{self, Wishes};
+use crate::codec::{Codec, comfort_noise};
+use crate::session::TelephoneEvent;
 
 /// Longest session description that is read, in bytes: the longest body that SIP takes.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -56,8 +58,10 @@ pub enum Target {
 pub enum Encoding {
     /// A codec of ours.
     Audio(Codec),
-    /// Telephone keys (RFC 4733) at 8 kHz.
-    TelephoneEvent,
+    /// Telephone keys (RFC 4733), counted by a clock of this rate in hertz.
+    TelephoneEvent(u32),
+    /// Comfort noise (RFC 3389) at 8 kHz.
+    ComfortNoise,
 }
 
 /// One media line with what belongs to it.
@@ -81,6 +85,8 @@ pub struct Media {
     pub rtcp: Option<(Option<IpAddr>, u16)>,
     /// What the payload types stand for that we know, in the order of preference of the sender.
     pub encodings: Vec<(u8, Encoding)>,
+    /// What its sender wants of Opus.
+    pub opus: Wishes,
 }
 
 impl Session {
@@ -131,6 +137,7 @@ impl Media {
                 .find(|attribute| attribute.attribute.eq_ignore_ascii_case(name))
                 .and_then(|attribute| attribute.value.as_deref())
         };
+        let encodings = read_encodings(media);
         Self {
             kind: media.media.clone(),
             port: media.port,
@@ -140,7 +147,8 @@ impl Media {
             direction: direction.unwrap_or_default(),
             ptime_ms: value("ptime").and_then(|ptime| ptime.trim().parse().ok()),
             rtcp: value("rtcp").and_then(read_rtcp),
-            encodings: read_encodings(media),
+            opus: read_wishes(media, &encodings),
+            encodings,
         }
     }
 
@@ -170,12 +178,30 @@ impl Media {
             .map(|(payload_type, _)| *payload_type)
     }
 
-    /// The payload type of telephone keys.
-    pub fn telephone_event(&self) -> Option<u8> {
-        self.encodings
-            .iter()
-            .find(|(_, encoding)| *encoding == Encoding::TelephoneEvent)
-            .map(|(payload_type, _)| *payload_type)
+    /// Telephone keys beside a codec: by the same clock (RFC 4733 §2.1), or else by that of 8 kHz,
+    /// which is all that some phones offer beside Opus.
+    pub fn telephone_event(&self, codec: Codec) -> Option<TelephoneEvent> {
+        let events = || {
+            let known = self.encodings.iter();
+            known.filter_map(|(payload_type, encoding)| match encoding {
+                Encoding::TelephoneEvent(clock_rate) => Some(TelephoneEvent {
+                    payload_type: *payload_type,
+                    clock_rate: *clock_rate,
+                }),
+                Encoding::Audio(_) | Encoding::ComfortNoise => None,
+            })
+        };
+        events()
+            .find(|event| event.clock_rate == codec.clock_rate())
+            .or_else(|| events().find(|event| event.clock_rate == crate::SAMPLE_RATE))
+    }
+
+    /// Whether comfort noise may be sent beside a codec: theirs is the same clock.
+    pub fn takes_comfort_noise(&self, codec: Codec) -> bool {
+        codec.clock_rate() == crate::SAMPLE_RATE
+            && self
+                .encodings
+                .contains(&(comfort_noise::PAYLOAD_TYPE, Encoding::ComfortNoise))
     }
 
     /// Where RTP is to be sent.
@@ -259,6 +285,7 @@ fn read_encodings(media: &sdp_types::Media) -> Vec<(u8, Encoding)> {
         let encoding = match mapped.get(&payload_type) {
             Some(encoding) => read_encoding(encoding),
             // RFC 3551 §6: the static ones need no rtpmap.
+            None if payload_type == comfort_noise::PAYLOAD_TYPE => Some(Encoding::ComfortNoise),
             None => Codec::from_payload_type(payload_type).map(Encoding::Audio),
         };
         if let Some(encoding) = encoding
@@ -270,17 +297,44 @@ fn read_encodings(media: &sdp_types::Media) -> Vec<(u8, Encoding)> {
     encodings
 }
 
-/// `name/clock[/channels]`: only mono at the codec's own clock rate is what we know.
+/// What an `a=fmtp` line says of the first payload type that stands for Opus.
+fn read_wishes(media: &sdp_types::Media, encodings: &[(u8, Encoding)]) -> Wishes {
+    let opus = encodings
+        .iter()
+        .find(|(_, encoding)| *encoding == Encoding::Audio(Codec::Opus));
+    let parameters = opus.and_then(|(opus, _)| {
+        media
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("fmtp"))
+            .filter_map(|attribute| attribute.value.as_deref()?.trim().split_once([' ', '\t']))
+            .find(|(payload_type, _)| payload_type.parse() == Ok(*opus))
+    });
+    parameters.map_or_else(Wishes::default, |(_, text)| Wishes::read(text))
+}
+
+/// Clocks of telephone-events that we know.
+const EVENT_CLOCKS: [u32; 2] = [crate::SAMPLE_RATE, opus::CLOCK_RATE];
+
+/// `name/clock[/channels]`: only the codec's own clock rate and channels are what we know.
 fn read_encoding(text: &str) -> Option<Encoding> {
     let mut parts = text.split('/').map(str::trim);
     let (name, clock) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
-    if parts.next().is_some_and(|channels| channels != "1") {
+    let channels = match parts.next() {
+        Some(channels) => channels.parse::<u32>().ok()?,
+        None => 1,
+    };
+    if let Some(codec) = Codec::from_name(name) {
+        let fits = (clock, channels) == (codec.clock_rate(), codec.channels());
+        return fits.then_some(Encoding::Audio(codec));
+    }
+    if channels != 1 {
         return None;
     }
     if name.eq_ignore_ascii_case("telephone-event") {
-        return (clock == crate::SAMPLE_RATE).then_some(Encoding::TelephoneEvent);
+        let known = EVENT_CLOCKS.contains(&clock);
+        return known.then_some(Encoding::TelephoneEvent(clock));
     }
-    Codec::from_name(name)
-        .filter(|codec| codec.clock_rate() == clock)
-        .map(Encoding::Audio)
+    let noise = name.eq_ignore_ascii_case("CN") && clock == crate::SAMPLE_RATE;
+    noise.then_some(Encoding::ComfortNoise)
 }

@@ -44,12 +44,15 @@ mod speaking;
 mod tests;
 mod words;
 
-pub use words::{Command, Connection, Event, Ignored, Passing, Path, Received, Settings};
+pub use words::{
+    Command, Connection, Content, Event, Ignored, Passing, Path, Received, Settings, TelephoneEvent,
+};
 
-use crate::codec::Codec;
+use crate::codec::comfort_noise::{self, ComfortNoise};
+use crate::codec::{Codec, Encoder};
 use crate::dtmf;
 use crate::player::Player;
-use crate::resample::Converter;
+use crate::resample::Halver;
 use crate::rtp::jitter_buffer::Kind;
 use crate::rtp::quality::Reception;
 use crate::rtp::{Packet, Statistics};
@@ -62,9 +65,6 @@ use rand::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
-
-/// RFC 3551 Table 4: comfort noise (RFC 3389). Never agreed by us, sent by some all the same.
-const COMFORT_NOISE: u8 = 13;
 
 /// One media leg.
 #[derive(Debug)]
@@ -82,13 +82,16 @@ pub struct Leg {
     heard: Frame,
     /// The same at 8 kHz, where `heard` is wideband.
     narrow: Narrow,
+    halver: Halver,
     keys_heard: dtmf::Receiver,
     tones_heard: dtmf::Detector,
     outgoing: Outgoing,
     keys: dtmf::Sender,
     player: Option<(u32, Player)>,
-    /// Brings what a bridge or room says to the rate of this leg's codec.
-    converter: Converter,
+    /// Made when there is something to encode.
+    encoder: Option<Encoder>,
+    /// The bridged leg said that it is silent, and how that sounds.
+    rest: Option<ComfortNoise>,
     /// Beats since a packet of the bridged leg was passed on.
     relay_idle: u32,
     /// Beats since a telephone-event of the bridged leg was passed on.
@@ -137,12 +140,14 @@ impl Leg {
             ear: Ear::new(),
             heard: Frame::SILENCE,
             narrow: SILENCE,
-            converter: Converter::default(),
+            halver: Halver::default(),
             keys_heard: dtmf::Receiver::default(),
             tones_heard: dtmf::Detector::default(),
             outgoing: Outgoing::new(rng),
             keys: dtmf::Sender::default(),
             player: None,
+            encoder: None,
+            rest: None,
             relay_idle: u32::MAX,
             event_idle: u32::MAX,
             control: Control::new(rng, now),
@@ -176,8 +181,13 @@ impl Leg {
             self.since = now;
             self.flow = Flow::Awaited;
         }
-        if before.is_some_and(|before| before.codec != connection.codec) {
+        if before.is_none_or(|before| before.codec != connection.codec) {
+            let clock_rate = connection.codec.clock_rate();
             self.ear.clear();
+            self.outgoing.set_clock_rate(clock_rate);
+        }
+        if before.is_none_or(|it| (it.codec, it.opus) != (connection.codec, connection.opus)) {
+            self.encoder = None;
         }
         self.reception.tune(connection.codec.clock_rate());
         self.forget_unheard();
@@ -194,6 +204,7 @@ impl Leg {
             self.player = None;
         }
         self.path = path;
+        self.rest = None;
         self.relay_idle = u32::MAX;
         self.event_idle = u32::MAX;
         self.forget_unheard();
@@ -245,11 +256,18 @@ impl Leg {
         };
         let payload_type = packet.header.payload_type;
         let audio = payload_type == connection.payload_type;
-        let telephone_event = connection.telephone_event == Some(payload_type);
-        if !audio && !telephone_event && payload_type != COMFORT_NOISE {
+        let events = connection.telephone_event;
+        let content = if audio {
+            Content::Sound
+        } else if let Some(agreed) = events.filter(|it| it.payload_type == payload_type) {
+            let clock_rate = agreed.clock_rate;
+            Content::TelephoneEvent { clock_rate }
+        } else if payload_type == comfort_noise::PAYLOAD_TYPE {
+            Content::ComfortNoise
+        } else {
             self.malformed += 1;
             return Received::Ignored(Ignored::PayloadType);
-        }
+        };
         self.latch.lock(from);
         self.reception.take(&packet, audio, now);
         self.since = now;
@@ -259,12 +277,13 @@ impl Leg {
         }
         let passing = Passing {
             packet,
-            telephone_event,
+            content,
             codec: connection.codec,
         };
-        if telephone_event {
+        if let Content::TelephoneEvent { .. } = content {
             self.ear.pass(&packet.header);
-            let key = self.keys_heard.take(&packet);
+            let clock_rate = connection.codec.clock_rate();
+            let key = self.keys_heard.take(&packet, clock_rate);
             self.events.extend(key.map(Event::Digit));
             return match self.path {
                 Path::Relayed | Path::Transcoded => Received::Relay(passing),
@@ -277,9 +296,9 @@ impl Leg {
             } else {
                 Kind::ComfortNoise
             };
-            self.ear.insert(&packet, kind);
+            self.ear.insert(&packet, connection.codec, kind);
         }
-        if audio && self.path == Path::Relayed {
+        if self.path == Path::Relayed {
             Received::Relay(passing)
         } else {
             Received::Kept
@@ -291,8 +310,11 @@ impl Leg {
         let Some(codec) = self.codec().filter(|_| self.is_decoded()) else {
             return;
         };
-        self.narrow = *self.ear.beat(codec);
-        self.heard = Frame::Narrow(self.narrow);
+        self.heard = *self.ear.beat(codec);
+        self.narrow = match &self.heard {
+            Frame::Narrow(frame) => *frame,
+            Frame::Wide(frame) => self.halver.take(frame),
+        };
         if self.keys_are_tones() {
             let key = self.tones_heard.take(&self.narrow);
             self.events.extend(key.map(Event::Digit));

@@ -1,14 +1,14 @@
 //! The stream that a leg sends: one SSRC, one sequence, one clock, whatever its packets are made of.
 
+use crate::SAMPLE_RATE;
 use crate::rtp::{Header, Packet};
-use crate::{FRAME, SAMPLE_RATE};
 use rand::Rng;
 
 /// A larger step of the relayed sequence is a new start.
 const MAX_STEP: i16 = 100;
 
-/// A larger step of the relayed clock is a new start: 2 s.
-const MAX_JUMP: u32 = 2 * SAMPLE_RATE;
+/// A larger step of the relayed clock is a new start: 2 s, in beats.
+const MAX_JUMP: u32 = 100;
 
 /// The state of the sent stream.
 ///
@@ -20,6 +20,8 @@ pub(super) struct Outgoing {
     ssrc: u32,
     /// Of the first packet.
     first: u16,
+    /// Ticks of one beat.
+    beat: u32,
     /// Of the next packet.
     sequence: u16,
     /// Timestamp of the present beat.
@@ -56,6 +58,7 @@ impl Outgoing {
         let first = rng.next_u32() as u16;
         Self {
             ssrc,
+            beat: SAMPLE_RATE / 50,
             first,
             sequence: first,
             clock,
@@ -67,6 +70,11 @@ impl Outgoing {
             packets: 0,
             octets: 0,
         }
+    }
+
+    /// Counts by a clock of this rate from now on, in hertz.
+    pub(super) fn set_clock_rate(&mut self, clock_rate: u32) {
+        self.beat = clock_rate / 50;
     }
 
     pub(super) fn ssrc(&self) -> u32 {
@@ -91,7 +99,7 @@ impl Outgoing {
 
     /// A beat begins.
     pub(super) fn beat(&mut self) {
-        self.clock = later(self.clock.wrapping_add(FRAME as u32), self.until);
+        self.clock = later(self.clock.wrapping_add(self.beat), self.until);
     }
 
     /// Nothing was sent in this beat: the next sound begins a talkspurt.
@@ -108,7 +116,7 @@ impl Outgoing {
     ) -> Option<usize> {
         let header = self.header(!self.talking, payload_type, self.clock);
         self.talking = true;
-        self.until = self.clock.wrapping_add(payload.len() as u32);
+        self.until = self.clock.wrapping_add(self.beat);
         self.own(header, payload, out)
     }
 
@@ -128,16 +136,19 @@ impl Outgoing {
         self.own(header, &payload, out)
     }
 
-    /// Sends a packet of the bridged leg's stream as one of ours.
+    /// Sends a packet of the bridged leg's stream as one of ours; its sound is this many ticks long.
     pub(super) fn relay(
         &mut self,
         packet: &Packet<'_>,
         payload_type: u8,
-        telephone_event: bool,
+        ticks: u32,
         out: &mut [u8],
     ) -> Option<usize> {
         let header = packet.header;
-        let continued = self.relayed.filter(|relayed| relayed.continues(&header));
+        let most = MAX_JUMP * self.beat;
+        let continued = self
+            .relayed
+            .filter(|relayed| relayed.continues(&header, most));
         let joined = continued.is_none();
         let mut relayed = continued.unwrap_or_else(|| self.join(header));
         let ahead = header.sequence.wrapping_sub(relayed.highest.sequence) as i16;
@@ -155,12 +166,7 @@ impl Outgoing {
         if ahead >= 0 {
             self.sequence = sequence.wrapping_add(1);
         }
-        let len = if telephone_event {
-            0
-        } else {
-            packet.payload.len() as u32
-        };
-        self.until = later(self.until, timestamp.wrapping_add(len));
+        self.until = later(self.until, timestamp.wrapping_add(ticks));
         self.talking = true;
         let header = Header {
             marker: header.marker || joined,
@@ -250,12 +256,12 @@ impl Outgoing {
 }
 
 impl Relayed {
-    fn continues(&self, header: &Header) -> bool {
+    fn continues(&self, header: &Header, most: u32) -> bool {
         let step = header.sequence.wrapping_sub(self.highest.sequence) as i16;
         let jump = header.timestamp.wrapping_sub(self.highest.timestamp) as i32;
         header.ssrc == self.ssrc
             && (-MAX_STEP..=MAX_STEP).contains(&step)
-            && jump.unsigned_abs() <= MAX_JUMP
+            && jump.unsigned_abs() <= most
     }
 }
 

@@ -1,15 +1,20 @@
 //! What a leg sends to its peer: relayed packets as they come, all else on the beat.
 
-use super::{Connection, Event, Leg, Passing, Path};
+use super::{Connection, Content, Event, Leg, Passing, Path};
+use crate::codec::comfort_noise;
+use crate::codec::{Encoder, MAX_PAYLOAD};
 use crate::dtmf;
 use crate::player::Played;
 use crate::rtp::Packet;
-use crate::{FRAME, Frame, Narrow, Rate, SILENCE};
+use crate::{Frame, SILENCE};
 use std::time::Instant;
 
 /// Beats without a relayed packet until we fill in silence ourselves: 200 ms, more than any jitter
 /// that a call survives.
 const RELAY_PATIENCE: u32 = 10;
+
+/// The same after the bridged leg said that it is silent: 5 s, so that NATs stay open.
+const REST_PATIENCE: u32 = 250;
 
 /// Beats after a passed telephone-event in which no sound is sent beside it: 100 ms, twice the
 /// longest usual interval of its packets.
@@ -28,29 +33,55 @@ impl Leg {
             return None;
         }
         let packet = &passing.packet;
-        if !passing.telephone_event {
-            if self.path != Path::Relayed || passing.codec != connection.codec {
-                return None;
-            }
-            self.relay_idle = 0;
-            return self
-                .outgoing
-                .relay(packet, connection.payload_type, false, out);
-        }
-        let Some(payload_type) = connection.telephone_event else {
-            self.sound_key(packet);
-            return None;
-        };
-        match self.path {
-            Path::Relayed => {
+        let relayed = self.path == Path::Relayed && passing.codec == connection.codec;
+        match passing.content {
+            Content::Sound => {
+                if !relayed {
+                    return None;
+                }
                 self.relay_idle = 0;
-                self.outgoing.relay(packet, payload_type, true, out)
+                self.rest = None;
+                let ticks = passing.codec.ticks(packet.payload);
+                self.outgoing
+                    .relay(packet, connection.payload_type, ticks, out)
             }
-            Path::Transcoded => {
-                self.event_idle = 0;
-                self.outgoing.relay_event(packet, payload_type, out)
+            Content::ComfortNoise => {
+                if !relayed {
+                    return None;
+                }
+                self.relay_idle = 0;
+                let rest = self.rest.get_or_insert_default();
+                if connection.comfort_noise {
+                    return self
+                        .outgoing
+                        .relay(packet, comfort_noise::PAYLOAD_TYPE, 0, out);
+                }
+                rest.take(packet.payload, false);
+                None
             }
-            Path::Alone | Path::Mixed => None,
+            Content::TelephoneEvent { clock_rate } => {
+                let Some(agreed) = connection.telephone_event else {
+                    self.sound_key(packet);
+                    return None;
+                };
+                let payload = dtmf::EventPayload::read(packet.payload)?;
+                let payload = payload.at_clock(clock_rate, agreed.clock_rate).bytes();
+                let packet = &Packet {
+                    header: packet.header,
+                    payload: &payload,
+                };
+                match self.path {
+                    Path::Relayed => {
+                        self.relay_idle = 0;
+                        self.outgoing.relay(packet, agreed.payload_type, 0, out)
+                    }
+                    Path::Transcoded => {
+                        self.event_idle = 0;
+                        self.outgoing.relay_event(packet, agreed.payload_type, out)
+                    }
+                    Path::Alone | Path::Mixed => None,
+                }
+            }
         }
     }
 
@@ -78,7 +109,7 @@ impl Leg {
         self.outgoing.beat();
         self.relay_idle = self.relay_idle.saturating_add(1);
         self.event_idle = self.event_idle.saturating_add(1);
-        let mut frame = SILENCE;
+        let mut frame = Frame::SILENCE;
         let said = self.next_said(say, &mut frame);
         if !connection.direction.sends() || self.latch.remote().is_none() {
             self.outgoing.pause();
@@ -88,15 +119,16 @@ impl Leg {
             Said::Nothing => None,
             Said::Sound => self.send_sound(&connection, &frame, out),
             Said::Key(step) => {
-                let Some(payload_type) = connection.telephone_event else {
-                    step.sound(&mut frame);
-                    return self.send_sound(&connection, &frame, out);
+                let Some(agreed) = connection.telephone_event else {
+                    let mut tones = SILENCE;
+                    step.sound(&mut tones);
+                    return self.send_sound(&connection, &tones.into(), out);
                 };
-                match step.payload() {
+                match step.payload(agreed.clock_rate) {
                     Some(payload) => {
                         let first = step.is_first();
                         self.outgoing
-                            .event(payload_type, first, payload.bytes(), out)
+                            .event(agreed.payload_type, first, payload.bytes(), out)
                     }
                     None => self.send_sound(&connection, &frame, out),
                 }
@@ -105,11 +137,14 @@ impl Leg {
     }
 
     /// What this beat is for: keys before a play, a play before a bridge or room.
-    fn next_said(&mut self, say: Option<&Frame>, frame: &mut Narrow) -> Said {
+    fn next_said(&mut self, say: Option<&Frame>, frame: &mut Frame) -> Said {
         if let Some(step) = self.keys.beat() {
             return Said::Key(step);
         }
         if let Some((play, player)) = &mut self.player {
+            if let Some(agreed) = self.connection {
+                *frame = Frame::silent(agreed.codec.rate());
+            }
             match player.take(frame) {
                 Played::Sound => return Said::Sound,
                 Played::Keys(keys) => {
@@ -126,21 +161,41 @@ impl Leg {
             return Said::Nothing;
         }
         if self.path == Path::Relayed {
-            let waits = self.relay_idle < RELAY_PATIENCE;
-            return if waits { Said::Nothing } else { Said::Sound };
+            return self.next_relayed(frame);
         }
-        if let Some(say) = say
-            && let Frame::Narrow(said) = self.converter.take(say, Rate::Narrow)
-        {
-            *frame = said;
+        if let Some(say) = say {
+            *frame = *say;
         }
         Said::Sound
     }
 
-    fn send_sound(&mut self, agreed: &Connection, frame: &Narrow, out: &mut [u8]) -> Option<usize> {
-        let mut payload = [0; FRAME];
-        agreed.codec.encode(frame, &mut payload);
-        self.outgoing.sound(agreed.payload_type, &payload, out)
+    /// What is said while no packet of the bridged leg comes: its comfort noise to a peer that takes
+    /// none, and silence when it has been quiet for long.
+    fn next_relayed(&mut self, frame: &mut Frame) -> Said {
+        let takes_noise = self.connection.is_some_and(|agreed| agreed.comfort_noise);
+        let patience = match &mut self.rest {
+            Some(noise) if !takes_noise => {
+                noise.fill(frame.samples_mut());
+                return Said::Sound;
+            }
+            Some(_) => REST_PATIENCE,
+            None => RELAY_PATIENCE,
+        };
+        if self.relay_idle < patience {
+            Said::Nothing
+        } else {
+            Said::Sound
+        }
+    }
+
+    fn send_sound(&mut self, agreed: &Connection, frame: &Frame, out: &mut [u8]) -> Option<usize> {
+        let encoder = self
+            .encoder
+            .get_or_insert_with(|| Encoder::new(agreed.codec, agreed.opus));
+        let mut payload = [0; MAX_PAYLOAD];
+        let len = encoder.encode(frame, &mut payload);
+        self.outgoing
+            .sound(agreed.payload_type, &payload[..len], out)
     }
 }
 

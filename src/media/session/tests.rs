@@ -8,12 +8,14 @@ mod peer;
 mod play;
 
 use super::*;
+use crate::codec::opus::Wishes;
+use crate::codec::{Decoder, MAX_PAYLOAD};
 use crate::goertzel::hears;
 use crate::mixer::{Room, Seat};
 use crate::player::Sound;
 use crate::rtp::{Header, MAX_PACKET};
 use crate::tone::{Generator, Tone};
-use crate::{BEAT, Direction, FRAME, SILENCE};
+use crate::{BEAT, Direction, FRAME, Rate, SILENCE};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ struct Line {
     leg: Leg,
     address: SocketAddr,
     codec: Codec,
+    encoder: Encoder,
     /// What the phone says: a tone, as packets of its own stream.
     voice: Generator,
     sequence: u16,
@@ -50,7 +53,12 @@ fn connection(codec: Codec, remote: SocketAddr) -> Connection {
         remote_rtcp: None,
         codec,
         payload_type: codec.payload_type(),
-        telephone_event: Some(EVENT),
+        telephone_event: Some(TelephoneEvent {
+            payload_type: EVENT,
+            clock_rate: codec.clock_rate(),
+        }),
+        comfort_noise: false,
+        opus: Wishes::default(),
         direction: Direction::SendReceive,
     }
 }
@@ -68,6 +76,7 @@ impl Bench {
                 leg,
                 address,
                 codec,
+                encoder: Encoder::new(codec, Wishes::default()),
                 voice: Generator::new(Tone::Steady { hertz }),
                 sequence: 65_500 + u16::from(number),
                 timestamp: u32::MAX - 3000,
@@ -186,14 +195,24 @@ impl Line {
         for (sample, next) in frame.iter_mut().zip(&mut self.voice) {
             *sample = next;
         }
-        let mut payload = [0; FRAME];
-        self.codec.encode(&frame, &mut payload);
+        let mut payload = [0; MAX_PAYLOAD];
+        let len = self.encoder.encode(&frame.into(), &mut payload);
         let timestamp = self.timestamp_of_next();
-        self.packet(self.codec.payload_type(), timestamp, &payload)
+        self.packet(self.codec.payload_type(), timestamp, &payload[..len])
+    }
+
+    fn speaks(&mut self, codec: Codec) {
+        self.codec = codec;
+        self.encoder = Encoder::new(codec, Wishes::default());
+    }
+
+    /// Ticks of one beat.
+    fn beat(&self) -> u32 {
+        self.codec.clock_rate() / 50
     }
 
     fn timestamp_of_next(&mut self) -> u32 {
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        self.timestamp = self.timestamp.wrapping_add(self.beat());
         self.timestamp
     }
 
@@ -216,13 +235,23 @@ impl Line {
         self.came.push((packet.header, packet.payload.to_vec()));
     }
 
-    /// What the phone hears of the packets since `from`.
+    /// What the phone hears of the packets since `from`, at 8 kHz.
     fn sound(&self, from: usize) -> Vec<i16> {
-        self.came[from..]
-            .iter()
-            .filter(|(header, _)| header.payload_type == self.codec.payload_type())
-            .flat_map(|(_, payload)| payload.iter().map(|&byte| self.codec.decode(byte)))
-            .collect()
+        let mut decoder = Decoder::new(self.codec);
+        let mut heard = Vec::new();
+        for (header, payload) in &self.came[from..] {
+            if header.payload_type == self.codec.payload_type() {
+                heard.extend_from_slice(decoder.decode(payload));
+            }
+        }
+        match self.codec.rate() {
+            Rate::Narrow => heard,
+            Rate::Wide => {
+                let mut halver = Halver::default();
+                let (frames, _) = heard.as_chunks();
+                frames.iter().flat_map(|it| halver.take(it)).collect()
+            }
+        }
     }
 
     /// The stream must be one: no number twice or left out, sound never overlapping.
@@ -236,14 +265,13 @@ impl Line {
                 "{before:?} {after:?}"
             );
             let step = after.timestamp.wrapping_sub(before.timestamp);
-            if before.payload_type == EVENT {
-                assert!(step < 8000, "{before:?} {after:?}");
+            let least = if before.payload_type == EVENT {
+                0
             } else {
-                assert!(
-                    (payload.len() as u32..8000).contains(&step),
-                    "{before:?} {after:?}"
-                );
-            }
+                self.codec.ticks(payload)
+            };
+            let second = self.codec.clock_rate();
+            assert!((least..second).contains(&step), "{before:?} {after:?}");
         }
     }
 }

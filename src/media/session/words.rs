@@ -2,6 +2,7 @@
 
 use crate::Direction;
 use crate::codec::Codec;
+use crate::codec::opus::Wishes;
 use crate::player::Sound;
 use crate::rtp::Packet;
 use std::net::SocketAddr;
@@ -34,11 +35,23 @@ pub struct Connection {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
-    /// The payload type of RFC 4733 telephone-event; `None`: digits are sent and heard as tone
-    /// pairs in the sound.
-    pub telephone_event: Option<u8>,
+    /// RFC 4733 telephone-event; `None`: digits are sent and heard as tone pairs in the sound.
+    pub telephone_event: Option<TelephoneEvent>,
+    /// The peer takes comfort noise (RFC 3389) in place of silence.
+    pub comfort_noise: bool,
+    /// What the peer wants of Opus, where that is the codec.
+    pub opus: Wishes,
     /// Our direction.
     pub direction: Direction,
+}
+
+/// RFC 4733 telephone-event as it was agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TelephoneEvent {
+    /// Its payload type, both ways.
+    pub payload_type: u8,
+    /// By which clock durations are counted, in hertz.
+    pub clock_rate: u32,
 }
 
 /// A request to a leg. Each takes effect with the next beat or packet.
@@ -120,10 +133,24 @@ pub enum Received<'a> {
 pub struct Passing<'a> {
     /// The packet as it came.
     pub packet: Packet<'a>,
-    /// It is a telephone-event, not audio.
-    pub telephone_event: bool,
+    /// What it holds.
+    pub content: Content,
     /// What its audio is encoded in.
     pub codec: Codec,
+}
+
+/// What a packet holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Sound of the agreed codec.
+    Sound,
+    /// A telephone-event, its duration counted by a clock of this rate.
+    TelephoneEvent {
+        /// In hertz.
+        clock_rate: u32,
+    },
+    /// Comfort noise (RFC 3389).
+    ComfortNoise,
 }
 
 /// Why a datagram was not taken.

@@ -8,13 +8,17 @@ use strowger_media::codec::Codec;
 use strowger_media::sdp::negotiate::{Agreed, Local, SdpError, answer};
 
 fn negotiated(name: &str) -> Result<Agreed, SdpError> {
+    negotiated_with(name, &[Codec::Pcma, Codec::Pcmu])
+}
+
+fn negotiated_with(name: &str, codecs: &[Codec]) -> Result<Agreed, SdpError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sdp");
     let offer = std::fs::read(folder.join(name).with_extension("sdp")).expect("fixture is there");
     let local = Local {
         address: "192.0.2.10:20000".parse().expect("address"),
         session_id: 1,
         version: 1,
-        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        codecs: codecs.to_vec(),
         direction: Direction::SendReceive,
         ptime_ms: 20,
     };
@@ -36,7 +40,10 @@ fn check(
         "{name}"
     );
     assert_eq!(
-        (agreed.codec, agreed.telephone_event),
+        (
+            agreed.codec,
+            agreed.telephone_event.map(|keys| keys.payload_type)
+        ),
         (codec, telephone_event),
         "{name}"
     );
@@ -149,8 +156,29 @@ fn a_gateway_gets_sound_without_fax() {
         Some("192.0.2.29:4000"),
         (Codec::Pcma, None),
         Direction::SendReceive,
-        &["m=audio 20000 RTP/AVP 8", "m=image 0 udptl t38"],
+        &["m=audio 20000 RTP/AVP 8 13", "m=image 0 udptl t38"],
     );
+}
+
+#[test]
+fn phones_that_can_are_wideband_when_that_is_preferred() {
+    let order = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
+    for (name, codec, keys, line) in [
+        ("linphone", Codec::Opus, Some(48_000), "RTP/AVP 96 101"),
+        ("cisco", Codec::Opus, Some(8000), "RTP/AVP 114 101"),
+        ("polycom_hold", Codec::G722, Some(8000), "RTP/AVP 9 127"),
+        ("baresip", Codec::G722, Some(8000), "RTP/AVP 9 101"),
+        ("asterisk", Codec::Pcma, Some(8000), "RTP/AVP 8 101"),
+        ("audio_and_t38", Codec::Pcma, None, "RTP/AVP 8 13"),
+    ] {
+        let agreed = negotiated_with(name, &order).expect("agreed");
+        assert_eq!(agreed.codec, codec, "{name}");
+        let clock_rate = agreed.telephone_event.map(|keys| keys.clock_rate);
+        assert_eq!(clock_rate, keys, "{name}");
+        let text = std::str::from_utf8(&agreed.sdp).expect("text");
+        let ours = format!("m=audio 20000 {line}\r\n");
+        assert!(text.contains(&ours), "{name}: {text}");
+    }
 }
 
 #[test]

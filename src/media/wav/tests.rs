@@ -221,3 +221,14 @@ proptest! {
         let _ = read(&bytes);
     }
 }
+
+#[test]
+fn what_holds_more_than_the_telephone_band_is_read_at_both_rates() {
+    let data: Vec<u8> = (0..480_i16).flat_map(|it| (it % 7).to_le_bytes()).collect();
+    match sound(&file(PCM, 1, 24_000, 16, &data)).expect("is playable") {
+        Sound::Wideband { narrow, wide } => assert_eq!((narrow.len(), wide.len()), (160, 320)),
+        other => panic!("{other:?}"),
+    }
+    let narrow = sound(&file(PCM, 1, 8000, 16, &data)).expect("is playable");
+    assert!(matches!(narrow, Sound::Pcm(samples) if samples.len() == 480));
+}

@@ -2712,7 +2712,7 @@ export interface components {
             authenticate_inbound?: boolean;
             /** @description Networks whose calls come from this trunk. */
             allowed_sources?: string[];
-            /** @description Offered codecs, the best first; absent: `PCMA`, `PCMU`. */
+            /** @description Offered codecs (`PCMA`, `PCMU`, `G722`, `opus`), the best first; absent: `PCMA`, `PCMU`. */
             codecs?: string[] | null;
         };
         /** @description What shall be changed. */

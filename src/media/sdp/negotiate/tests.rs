@@ -13,6 +13,13 @@ fn local() -> Local {
     }
 }
 
+fn keys(payload_type: u8) -> TelephoneEvent {
+    TelephoneEvent {
+        payload_type,
+        clock_rate: 8000,
+    }
+}
+
 /// A session description with these media lines.
 fn described(media: &str) -> String {
     format!("v=0\r\no=x 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n{media}")
@@ -78,7 +85,9 @@ fn an_answer_names_one_codec_and_the_offered_telephone_keys() {
             remote_rtcp: "192.0.2.1:4001".parse().ok(),
             codec: Codec::Pcma,
             payload_type: 8,
-            telephone_event: Some(96),
+            telephone_event: Some(keys(96)),
+            comfort_noise: false,
+            opus: Wishes::default(),
             direction: Direction::SendReceive,
             ptime_ms: 30,
             sdp: Bytes::new(),
@@ -113,6 +122,108 @@ fn telephone_keys_at_another_clock_are_not_taken() {
     let agreed = answered("m=audio 4000 RTP/AVP 8 96\r\na=rtpmap:96 telephone-event/48000\r\n");
     assert_eq!(agreed.telephone_event, None);
     assert!(!text(&agreed).contains("96"));
+}
+
+fn wideband(order: [Codec; 4]) -> Local {
+    Local {
+        codecs: order.to_vec(),
+        ..local()
+    }
+}
+
+/// The audio of Chrome's offer, without encryption.
+const BROWSER: &str = "m=audio 4000 RTP/AVP 111 63 9 0 8 13 110 126\r\n\
+    a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n\
+    a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:9 G722/8000\r\n\
+    a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n\
+    a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n";
+
+#[test]
+fn wideband_codecs_are_agreed_with_keys_by_their_own_clock() {
+    use Codec::{G722, Opus, Pcma, Pcmu};
+    for (order, codec, lines) in [
+        (
+            [Opus, G722, Pcma, Pcmu],
+            Opus,
+            "m=audio 20000 RTP/AVP 111 110",
+        ),
+        (
+            [G722, Opus, Pcma, Pcmu],
+            G722,
+            "m=audio 20000 RTP/AVP 9 13 126",
+        ),
+        (
+            [Pcma, Pcmu, G722, Opus],
+            Pcma,
+            "m=audio 20000 RTP/AVP 8 13 126",
+        ),
+    ] {
+        let agreed = answer(described(BROWSER).as_bytes(), &wideband(order)).expect("agreed");
+        assert_eq!(agreed.codec, codec);
+        assert!(text(&agreed).contains(lines), "{}", text(&agreed));
+        let clock_rate = agreed.telephone_event.map(|keys| keys.clock_rate);
+        assert_eq!(clock_rate, Some(codec.clock_rate()));
+        assert_eq!(agreed.comfort_noise, codec != Opus);
+        assert!(agreed.opus.in_band_fec);
+    }
+}
+
+#[test]
+fn opus_is_offered_and_answered_as_two_channels_of_which_one_is_used() {
+    let ours = wideband([Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu]);
+    let offered = offer(&ours);
+    let shown = std::str::from_utf8(&offered).expect("text");
+    for line in [
+        "m=audio 20000 RTP/AVP 111 9 8 0 101 110\r\n",
+        "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 maxplaybackrate=16000;",
+        "stereo=0;sprop-stereo=0;useinbandfec=1\r\n",
+        "a=rtpmap:9 G722/8000\r\n",
+        "a=rtpmap:110 telephone-event/48000\r\n",
+    ] {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    let theirs = described(
+        "m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 OPUS/48000/2\r\n\
+         a=fmtp:96 maxplaybackrate=8000; maxaveragebitrate=12000\r\n\
+         a=rtpmap:97 telephone-event/8000\r\n",
+    );
+    let agreed = accept(&offered, theirs.as_bytes()).expect("agreed");
+    assert_eq!((agreed.codec, agreed.payload_type), (Codec::Opus, 96));
+    assert_eq!(agreed.telephone_event, Some(keys(97)));
+    let wishes = agreed.opus;
+    assert_eq!(wishes.max_playback_rate, 8000);
+    assert_eq!(wishes.max_average_bitrate, Some(12_000));
+    for wrong in ["opus/48000", "opus/16000/2", "opus/48000/1", "G722/16000"] {
+        let wrong = format!("m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 {wrong}\r\n");
+        let refusal = answer(described(&wrong).as_bytes(), &ours).expect_err("refused");
+        assert_eq!(refusal, SdpError::NoCommonCodec);
+    }
+}
+
+#[test]
+fn a_further_offer_keeps_payload_types_and_never_uses_one_twice() {
+    let ours = wideband([Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu]);
+    let theirs = "m=audio 4000 RTP/AVP 101 111\r\na=rtpmap:101 opus/48000/2\r\n\
+                  a=rtpmap:111 telephone-event/48000\r\n";
+    let first = answer(described(theirs).as_bytes(), &ours).expect("agreed");
+    let again = offer_again(&first.sdp, &ours).expect("ours");
+    let again = Session::parse(&again).expect("readable");
+    let media = &again.media[0];
+    assert_eq!(media.formats, "101 9 8 0 96 111");
+    assert_eq!(media.payload_type_of(Codec::Opus), Some(101));
+}
+
+#[test]
+fn comfort_noise_is_agreed_when_it_is_offered_and_never_offered() {
+    let agreed = answered("m=audio 4000 RTP/AVP 8 13\r\n");
+    assert!(agreed.comfort_noise);
+    assert!(text(&agreed).contains("m=audio 20000 RTP/AVP 8 13\r\n"));
+    assert!(text(&agreed).contains("a=rtpmap:13 CN/8000\r\n"));
+    assert!(!answered("m=audio 4000 RTP/AVP 8\r\n").comfort_noise);
+    let ours = offer(&local());
+    let theirs = described("m=audio 4000 RTP/AVP 8 13\r\n");
+    let agreed = accept(&ours, theirs.as_bytes()).expect("agreed");
+    assert!(!agreed.comfort_noise, "it was not offered");
 }
 
 #[test]
@@ -306,7 +417,9 @@ fn an_answer_is_taken_as_it_fits_our_offer() {
             remote_rtcp: "192.0.2.1:4001".parse().ok(),
             codec: Codec::Pcmu,
             payload_type: 0,
-            telephone_event: Some(101),
+            telephone_event: Some(keys(101)),
+            comfort_noise: false,
+            opus: Wishes::default(),
             direction: Direction::SendOnly,
             ptime_ms: 20,
             sdp: ours,
@@ -425,7 +538,7 @@ fn ipv6_is_named_as_such() {
 }
 
 fn any_local() -> impl Strategy<Value = Local> {
-    let codecs = prop::sample::subsequence(Codec::ALL.to_vec(), 1..=2).prop_shuffle();
+    let codecs = prop::sample::subsequence(Codec::ALL.to_vec(), 1..=4).prop_shuffle();
     let directions = prop::sample::select(vec![
         Direction::SendReceive,
         Direction::SendOnly,

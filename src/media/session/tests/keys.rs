@@ -4,7 +4,14 @@ use super::*;
 
 #[test]
 fn keys_of_the_peer_are_told_once_and_passed_over_the_bridge() {
-    for codecs in [[Codec::Pcma, Codec::Pcma], [Codec::Pcma, Codec::Pcmu]] {
+    for codecs in [
+        [Codec::Pcma, Codec::Pcma],
+        [Codec::Pcma, Codec::Pcmu],
+        [Codec::Opus, Codec::Opus],
+        [Codec::Opus, Codec::G722],
+        [Codec::Pcma, Codec::Opus],
+    ] {
+        let [ours, theirs] = codecs.map(Codec::clock_rate);
         let mut bench = Bench::new(&[(codecs[0], 440), (codecs[1], 1000)]);
         bench.bridge(0, 1);
         bench.talk(20);
@@ -18,7 +25,7 @@ fn keys_of_the_peer_are_told_once_and_passed_over_the_bridge() {
             if step.is_first() {
                 start = clock;
             }
-            if let Some(payload) = step.payload() {
+            if let Some(payload) = step.payload(ours) {
                 let packet = line.packet(EVENT, start, &payload.bytes());
                 bench.datagram(0, &packet);
             }
@@ -34,13 +41,21 @@ fn keys_of_the_peer_are_told_once_and_passed_over_the_bridge() {
             .iter()
             .filter(|(header, _)| header.payload_type == EVENT)
             .filter_map(|(header, payload)| {
-                far.take(&Packet {
+                let packet = Packet {
                     header: *header,
                     payload,
-                })
+                };
+                far.take(&packet, theirs)
             })
             .collect();
         assert_eq!(heard, "42");
+        // Their lengths are counted by the clock of the one who hears them.
+        let longest = bench.lines[1].came.iter().filter_map(|(header, payload)| {
+            let event = dtmf::EventPayload::read(payload);
+            event.filter(|_| header.payload_type == EVENT)
+        });
+        let longest = longest.map(|event| u32::from(event.duration)).max();
+        assert_eq!(longest, Some(theirs / 10), "{codecs:?}");
     }
 }
 
@@ -124,10 +139,10 @@ fn keys_of_a_peer_without_telephone_event_are_heard_in_its_sound() {
     while let Some(step) = sender.beat() {
         let mut frame = SILENCE;
         step.sound(&mut frame);
-        let mut payload = [0; FRAME];
-        Codec::Pcmu.encode(&frame, &mut payload);
+        let mut payload = [0; MAX_PAYLOAD];
+        let len = bench.lines[0].encoder.encode(&frame.into(), &mut payload);
         let timestamp = bench.lines[0].timestamp_of_next();
-        let packet = bench.lines[0].packet(0, timestamp, &payload);
+        let packet = bench.lines[0].packet(0, timestamp, &payload[..len]);
         bench.datagram(0, &packet);
         bench.beat();
     }
