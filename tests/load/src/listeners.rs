@@ -78,7 +78,7 @@ impl Audience {
 
     /// Grows to this many callers, and listens.
     fn run(&mut self, bench: &mut Bench, part: &str, callers: usize) -> anyhow::Result<Run> {
-        let time = Duration::from_secs(if bench.quick { 3 } else { 6 });
+        let time = Duration::from_secs(if bench.quick { 2 } else { 6 });
         establish(&mut self.ua, NUMBER, callers, callers)?;
         let Self {
             platform,
@@ -185,7 +185,12 @@ pub(crate) fn conference(bench: &mut Bench) -> anyhow::Result<()> {
     audience.platform.number(NUMBER, &plans::confers())?;
     let repeats = if bench.quick { 1 } else { 3 };
     let mut best: Vec<Run> = Vec::new();
-    for members in [100, 300, 1000] {
+    let sizes: &[usize] = if bench.quick {
+        &[100, 1000]
+    } else {
+        &[100, 300, 600, 1000]
+    };
+    for members in sizes.iter().copied() {
         let mut runs = Vec::new();
         for _ in 0..repeats {
             match audience.run(bench, "w5", members) {

@@ -23,7 +23,7 @@ const PER_SECOND: u32 = 150;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Calls that are tried, until the server's core is full.
 const LADDER: [usize; 11] = [100, 200, 400, 600, 800, 1000, 1250, 1500, 2000, 3000, 4000];
-const QUICK_LADDER: [usize; 4] = [100, 200, 400, 800];
+const QUICK_LADDER: [usize; 3] = [100, 400, 800];
 /// The goals hold from this many calls on.
 const MAIN: usize = 400;
 /// The bare relay answers at once, or rests so long after each pass; the cheaper one is the measure.
@@ -185,7 +185,7 @@ pub(crate) fn relayed(bench: &mut Bench) -> anyhow::Result<()> {
     platform.number(NUMBER, &plans::bridges())?;
     ua.serve(platform.sip);
     let ladder: &[usize] = if bench.quick { &QUICK_LADDER } else { &LADDER };
-    let time = Duration::from_secs(if bench.quick { 3 } else { 4 });
+    let time = Duration::from_secs(if bench.quick { 2 } else { 4 });
     let mut runs: Vec<Run> = Vec::new();
     for calls in ladder.iter().copied() {
         if let Err(error) = establish(&mut ua, NUMBER, calls, 2 * calls) {
@@ -216,7 +216,8 @@ pub(crate) fn relayed(bench: &mut Bench) -> anyhow::Result<()> {
     }
     drop(platform);
 
-    let mut levels: Vec<usize> = runs.iter().map(|run| run.calls).collect();
+    let mut levels = vec![main_level(&runs)];
+    levels.extend(at_70(&runs).map(|run| run.calls));
     levels.dedup();
     let mut bare_runs = Vec::new();
     for calls in levels {
@@ -271,14 +272,24 @@ pub(crate) fn bare_alone(bench: &mut Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The goals' number of calls; where they are too many, the most that there were.
+fn main_level(runs: &[Run]) -> usize {
+    let reached = runs.iter().map(|run| run.calls).max().unwrap_or(0);
+    MAIN.min(reached)
+}
+
+/// The run that is nearest to 70 % of the core, and not much beyond.
+fn at_70(runs: &[Run]) -> Option<&Run> {
+    runs.iter()
+        .rfind(|run| run.load() <= 0.75 && run.is_sustained())
+}
+
 fn figures(bench: &mut Bench, runs: &[Run], bare_runs: &[Run]) {
     let at = |calls: usize, runs: &[Run]| -> Vec<f64> {
         let those = runs.iter().filter(|run| run.calls == calls);
         those.map(Run::us_per_packet).collect()
     };
-    // Where 400 are too many, the most that there were.
-    let reached = runs.iter().map(|run| run.calls).max().unwrap_or(0);
-    let main = MAIN.min(reached);
+    let main = main_level(runs);
     let costs = at(main, runs);
     let bare = at(main, bare_runs).into_iter().min_by(f64::total_cmp);
     let ratios = bare.map(|bare| costs.iter().map(|cost| cost / bare).collect());
@@ -303,11 +314,7 @@ fn figures(bench: &mut Bench, runs: &[Run], bare_runs: &[Run]) {
     let what = ("calls on one core (a step of the ladder)", "calls");
     let figure = Figure::new(("w3", "calls_per_core"), what, vec![most as f64]);
     report.figure(figure.goal(Goal::AtLeast(1400.0), "rtpengine 1,400"));
-    // Nearest to 70 % from below.
-    let at_70 = runs
-        .iter()
-        .rfind(|run| run.load() <= 0.75 && run.is_sustained());
-    if let Some(run) = at_70 {
+    if let Some(run) = at_70(runs) {
         let what = ("added delay p99, nearest below 75 % load", "ms");
         let figure = Figure::new(("w3", "added_ms_p99"), what, vec![run.heard.delay.ms(0.99)]);
         report.figure(figure.goal(Goal::AtMost(1.0), "Asterisk 0.4-0.6 ms"));

@@ -20,70 +20,22 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) fn started(bench: &mut Bench) -> anyhow::Result<()> {
     // The API takes 2,000 requests in 10 s.
     let (calls, repeats, lead) = if bench.quick {
-        (1500, 1, 12)
+        (1000, 1, 10)
     } else {
-        (3000, 3, 25)
+        (3000, 2, 25)
     };
     let mut rates = Vec::new();
-    for run in 0..repeats {
-        let generator = Generator::new()?;
-        let mut ua = Ua::new(&generator.ports)?;
-        let mut platform = Platform::start(&bench.folder, &format!("w7-{run}"), bench.cores)?;
-        platform.trunk(ua.address())?;
-        platform.number(NUMBER, &plans::hangs_up())?;
-        ua.serve(platform.sip);
-        let due = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + lead;
-        for call in 0..calls {
-            let order = json!({
-                "service_number": NUMBER,
-                "first_party": format!("+4477009{call:05}"),
-                "not_before": rfc_3339(due),
-            });
-            platform.ask("POST", "scheduled_calls", Some(&order))?;
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        if now + 1 >= due {
-            bail!("the API took longer than {lead} s for {calls} scheduled calls");
-        }
-        let before = platform.process.cpu()?;
-        let end = Instant::now() + Duration::from_secs(due - now) + PATIENCE;
-        while ua.count(State::Ended) < calls && Instant::now() < end {
-            // Close enough to see each INVITE when it comes.
-            for _ in 0..100 {
-                ua.turn()?;
-                std::thread::sleep(Duration::from_micros(100));
+    for _ in 0..repeats {
+        // A slow machine needs longer to take the orders.
+        let mut leads = [lead, 2 * lead, 4 * lead].into_iter();
+        let rate = loop {
+            let Some(lead) = leads.next() else {
+                bail!("the API takes too long for {calls} scheduled calls");
+            };
+            if let Some(rate) = run(bench, calls, lead)? {
+                break rate;
             }
-        }
-        let (ended, failed) = (ua.count(State::Ended), ua.count(State::Failed));
-        let rested = platform.rest(Duration::from_secs(30))?;
-        let cpu = platform.process.cpu()?.saturating_sub(before).as_secs_f64() * 1000.0;
-        let records = platform.records()?;
-        let first = ua.calls.first().map(|call| call.invited);
-        let last = ua.calls.last().map(|call| call.invited);
-        let (Some(first), Some(last)) = (first, last) else {
-            bail!("no scheduled call was dialled");
         };
-        let time = (last - first).as_secs_f64();
-        let rate = (ua.calls.len() as f64 - 1.0) / time.max(1e-3);
-        let cost = cpu / ua.calls.len() as f64;
-        progress(&format!(
-            "{} of {calls} dialled in {time:.2} s, {rate:.0}/s, {ended} ended well, {failed} \
-             failed, {records} records, {cost:.2} ms a call",
-            ua.calls.len()
-        ));
-        if records != calls as u64 || ended != calls {
-            bench.report.note(format!(
-                "W7: of {calls} scheduled calls {ended} ended well, with {records} records"
-            ));
-        }
-        bench.report.run(
-            "w7",
-            json!({
-                "calls": calls, "dialled": ua.calls.len(), "ended": ended, "failed": failed,
-                "records": records, "starts_per_s": rate, "cpu_ms_per_call": cost,
-                "retransmissions": ua.retransmissions, "rested": rested,
-            }),
-        );
         rates.push(rate);
     }
     let what = ("scheduled calls started per second", "/s");
@@ -92,6 +44,70 @@ pub(crate) fn started(bench: &mut Bench) -> anyhow::Result<()> {
         .report
         .figure(figure.goal(Goal::AtLeast(1000.0), "no peer has them"));
     Ok(())
+}
+
+/// Orders calls that are due `lead` seconds from now, and sees them dialled: how many in a second.
+/// None: the orders were not in before they were due.
+fn run(bench: &mut Bench, calls: usize, lead: u64) -> anyhow::Result<Option<f64>> {
+    let generator = Generator::new()?;
+    let mut ua = Ua::new(&generator.ports)?;
+    let due = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + lead;
+    let mut platform = Platform::start(&bench.folder, &format!("w7-{due}"), bench.cores)?;
+    platform.trunk(ua.address())?;
+    platform.number(NUMBER, &plans::hangs_up())?;
+    ua.serve(platform.sip);
+    for call in 0..calls {
+        let order = json!({
+            "service_number": NUMBER,
+            "first_party": format!("+4477009{call:05}"),
+            "not_before": rfc_3339(due),
+        });
+        platform.ask("POST", "scheduled_calls", Some(&order))?;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    if now + 1 >= due {
+        return Ok(None);
+    }
+    let before = platform.process.cpu()?;
+    let end = Instant::now() + Duration::from_secs(due - now) + PATIENCE;
+    while ua.count(State::Ended) < calls && Instant::now() < end {
+        // Close enough to see each INVITE when it comes.
+        for _ in 0..100 {
+            ua.turn()?;
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+    let (ended, failed) = (ua.count(State::Ended), ua.count(State::Failed));
+    let rested = platform.rest(Duration::from_secs(30))?;
+    let cpu = platform.process.cpu()?.saturating_sub(before).as_secs_f64() * 1000.0;
+    let records = platform.records()?;
+    let first = ua.calls.first().map(|call| call.invited);
+    let last = ua.calls.last().map(|call| call.invited);
+    let (Some(first), Some(last)) = (first, last) else {
+        bail!("no scheduled call was dialled");
+    };
+    let time = (last - first).as_secs_f64();
+    let rate = (ua.calls.len() as f64 - 1.0) / time.max(1e-3);
+    let cost = cpu / ua.calls.len() as f64;
+    progress(&format!(
+        "{} of {calls} dialled in {time:.2} s, {rate:.0}/s, {ended} ended well, {failed} \
+             failed, {records} records, {cost:.2} ms a call",
+        ua.calls.len()
+    ));
+    if records != calls as u64 || ended != calls {
+        bench.report.note(format!(
+            "W7: of {calls} scheduled calls {ended} ended well, with {records} records"
+        ));
+    }
+    bench.report.run(
+        "w7",
+        json!({
+            "calls": calls, "dialled": ua.calls.len(), "ended": ended, "failed": failed,
+            "records": records, "starts_per_s": rate, "cpu_ms_per_call": cost,
+            "retransmissions": ua.retransmissions, "rested": rested,
+        }),
+    );
+    Ok(Some(rate))
 }
 
 /// Seconds since 1970 as RFC 3339 writes them.

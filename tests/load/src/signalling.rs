@@ -25,6 +25,13 @@ const FAILURES: f64 = 0.001;
 const LADDER: [u32; 14] = [
     250, 500, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000,
 ];
+const QUICK_LADDER: [u32; 9] = [500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 15_000];
+/// RFC 3261 §17: transactions are remembered for 32 s; so long a rate must go on for its memory.
+const MEMORY: u32 = 35;
+
+fn ladder(bench: &Bench) -> &'static [u32] {
+    if bench.quick { &QUICK_LADDER } else { &LADDER }
+}
 
 /// What a server did with some seconds of calls.
 struct Run {
@@ -137,7 +144,7 @@ fn signalling(
     (peer_cost, peer_rate): (&'static str, &'static str),
 ) -> anyhow::Result<()> {
     let bridged = part == "w2";
-    let (repeats, seconds) = if bench.quick { (1, 5) } else { (3, 8) };
+    let (repeats, seconds) = if bench.quick { (1, 3) } else { (3, 8) };
     let mut subject = Subject::start(bench, part, bridged)?;
     // What is made at the first call is no cost of a call.
     subject.run(&bench.folder, 50, 2)?;
@@ -153,14 +160,18 @@ fn signalling(
         }
         fast.push(run.cpu_ms_per_call());
     }
-    let step = if bench.quick { 3 } else { 5 };
+    if !fast.is_empty() && !bench.quick {
+        let run = subject.run(&bench.folder, 1000, MEMORY)?;
+        note(bench, part, 1000, &run);
+        let memory = subject.platform.process.peak_kib()? as f64 / 1024.0;
+        let what = ("memory after 35 s of 1,000/s", "MiB");
+        let figure = Figure::new((part, "mib_at_1000_per_s"), what, vec![memory]);
+        bench.report.figure(figure.goal(Goal::AtMost(200.0), ""));
+    }
+    let step = if bench.quick { 2 } else { 5 };
     let mut most = 0;
     let mut attempts = 0;
-    let mut ladder = LADDER
-        .iter()
-        .copied()
-        .filter(|rate| !bench.quick || *rate >= 500)
-        .peekable();
+    let mut ladder = ladder(bench).iter().copied().peekable();
     while let Some(rate) = ladder.peek().copied() {
         let run = subject.run(&bench.folder, rate, step)?;
         note_to(&mut bench.report, part, rate, &run);
@@ -254,7 +265,7 @@ pub(crate) fn limits(bench: &mut Bench) -> anyhow::Result<()> {
     let remote = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let seconds = if bench.quick { 2 } else { 4 };
     let (mut most, mut costs) = (0, Vec::new());
-    for rate in LADDER.iter().copied().filter(|rate| *rate >= 1000) {
+    for rate in ladder(bench).iter().copied().filter(|rate| *rate >= 1000) {
         stay_on(bench.cores.server)?;
         let answerer = Sipp::answer(&bench.folder, port);
         stay_on(bench.cores.driver)?;
