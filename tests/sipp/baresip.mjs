@@ -22,8 +22,8 @@ const B = { name: "b", number: "+447700600002", hertz: 1100, codec: "pcma" };
 /** Of the caller: what baresip calls it, what the record calls it. */
 const CODECS = [
   ["pcma", "PCMA"],
-  ["g722", "G722"],
-  ["opus", "opus"],
+  ["g722/16000/1", "G722"],
+  ["opus/48000/2", "opus"],
 ];
 
 /** A telephone of somebody else. */
@@ -55,7 +55,9 @@ class Baresip {
     const lines = Object.entries(config).map(([key, value]) => `${key} ${value}`);
     const modules = [
       "module_path /usr/lib/baresip/modules",
-      ...["g711", "g722", "opus", "aufile", "aubridge", "sndfile"].map((name) => `module ${name}.so`),
+      ...["g711", "g722", "opus", "aufile", "aubridge", "sndfile"].map(
+        (name) => `module ${name}.so`,
+      ),
       "module_tmp account.so",
       ...["menu", "ctrl_tcp"].map((name) => `module_app ${name}.so`),
     ];
@@ -66,9 +68,21 @@ class Baresip {
     phone.process = start("baresip", ["-4", "-f", phone.folder], {
       log: join(folder, `baresip-${name}.log`),
     });
-    await until(() => isTaken(phone.sip, HERE) || !phone.process.lives());
+    await until(async () => (await phone.listens()) || !phone.process.lives());
     if (!phone.process.lives()) throw new Error(`baresip: ${phone.process.output()}`);
     return phone;
+  }
+
+  /** Whether it takes calls and, what it begins with later, commands. */
+  async listens() {
+    if (!isTaken(this.sip, HERE)) return false;
+    return new Promise((resolve) => {
+      const socket = connect(this.control, HERE, () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on("error", () => resolve(false));
+    });
   }
 
   /** Gives a command, as JSON in a netstring; gives the answer. */
@@ -130,7 +144,7 @@ export async function baresip() {
 }
 
 async function call(platform, number, b, codec, name) {
-  const a = await Baresip.start({ ...A, name: `a-${codec}`, codec });
+  const a = await Baresip.start({ ...A, name: `a-${name}`, codec });
   const live = async () => (await platform.get("calls?state=live")).items[0];
   const failed = () => `${a.process.output()}\n${b.process.output()}`;
   const known = (await platform.get("records")).items.length;
@@ -165,8 +179,12 @@ async function call(platform, number, b, codec, name) {
   hears("the first one recorded the menu", a.heard(MENU), 600);
   hears("the first one recorded the second one's tone", a.heard(B.hertz), 3000);
   hears("the second one recorded the first one's tone", b.heard(A.hertz), 3000);
-  const [id] = ended?.recordings ?? [];
-  const answer = await platform.request("GET", `recordings/${id}/audio`);
+  const answer = await until(async () => {
+    const [id] = (await platform.get("records")).items[0].recordings;
+    const audio = id && (await platform.request("GET", `recordings/${id}/audio`));
+    return audio?.ok && audio;
+  });
+  check(answer, told("the recording can be read"), failed());
   const { channels } = fromWav(new Uint8Array(await answer.arrayBuffer()));
   hears("the platform recorded the first one left", presence(channels[0], A.hertz), 3000);
   hears("the platform recorded the second one right", presence(channels[1], B.hertz), 3000);
