@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::Bench;
 use crate::plans;
 use crate::platform::Platform;
-use crate::relay::{FULL, NUMBER, establish, hang_up, streams};
+use crate::relay::{FULL, NUMBER, busy, establish, hang_up, streams};
 use crate::report::{Figure, Goal, progress};
 use crate::rtp::{BEAT, Content, Generator, Heard};
 use crate::sound;
@@ -117,6 +117,12 @@ impl Audience {
             missing * 100.0,
             off * 100.0
         ));
+        if !run.heard.is_valid() {
+            let behind = run.heard.behind.ms(0.99);
+            bench
+                .report
+                .note(busy(&part.to_uppercase(), callers, behind));
+        }
         bench.report.run(
             part,
             json!({

@@ -65,6 +65,9 @@ impl Run {
             load * 100.0,
             loss * 100.0
         ));
+        if !heard.is_valid() {
+            bench.report.note(busy("W3", *calls, behind));
+        }
         bench.report.run(
             "w3",
             json!({
@@ -74,6 +77,14 @@ impl Run {
             }),
         );
     }
+}
+
+/// A warning: the figures of a run are those of a busy machine.
+pub(crate) fn busy(part: &str, calls: usize, behind_ms: f64) -> String {
+    format!(
+        "{part}, {calls} calls: the driver was {behind_ms:.0} ms behind (p99), something else ran on \
+         its core; delays and losses are not the server's, costs are not to be compared"
+    )
 }
 
 /// Plays for a while, and tells what it cost the process.
