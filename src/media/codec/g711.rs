@@ -12,6 +12,42 @@ pub const A_LAW: [i16; 256] = expand_a_law();
 /// *Source*: G.711 Table 2a, G.191 `ulaw_expand`.
 pub const MU_LAW: [i16; 256] = expand_mu_law();
 
+/// The A-law byte of each sample without its four low bits, which do not matter.
+static A_LAW_CODES: [u8; 4096] = compress_a_law();
+
+/// The µ-law byte of each sample without its two low bits, which do not matter.
+static MU_LAW_CODES: [u8; 16384] = compress_mu_law();
+
+/// The A-law byte of a sample: [`encode_a_law`] by a table, many at once.
+pub fn a_law(sample: i16) -> u8 {
+    A_LAW_CODES[usize::from(sample as u16 >> 4)]
+}
+
+/// The µ-law byte of a sample: [`encode_mu_law`] by a table, many at once.
+pub fn mu_law(sample: i16) -> u8 {
+    MU_LAW_CODES[usize::from(sample as u16 >> 2)]
+}
+
+const fn compress_a_law() -> [u8; 4096] {
+    let mut table = [0; 4096];
+    let mut at = 0_usize;
+    while at < table.len() {
+        table[at] = encode_a_law((at << 4) as u16 as i16);
+        at += 1;
+    }
+    table
+}
+
+const fn compress_mu_law() -> [u8; 16384] {
+    let mut table = [0; 16384];
+    let mut at = 0_usize;
+    while at < table.len() {
+        table[at] = encode_mu_law((at << 2) as u16 as i16);
+        at += 1;
+    }
+    table
+}
+
 /// Bits that A-law inverts on the line so that silence is not all zeros (G.711 §3, even bits).
 const A_LAW_TOGGLE: u8 = 0x55;
 
@@ -156,6 +192,8 @@ mod tests {
                 reference_mu_law(sample),
                 "µ-law of {sample}"
             );
+            assert_eq!(a_law(sample), encode_a_law(sample));
+            assert_eq!(mu_law(sample), encode_mu_law(sample));
         }
     }
 

@@ -127,7 +127,8 @@ pub struct Encoder {
 
 #[derive(Debug)]
 enum Encoding {
-    G711(fn(i16) -> u8),
+    ALaw,
+    MuLaw,
     G722(Box<g722::Encoder>),
     Opus(Box<opus::Encoder>),
 }
@@ -136,8 +137,8 @@ impl Encoder {
     /// An encoder at the start of a stream; `wishes` are those of a peer that hears Opus.
     pub fn new(codec: Codec, wishes: opus::Wishes) -> Self {
         let method = match codec {
-            Codec::Pcma => Encoding::G711(g711::encode_a_law),
-            Codec::Pcmu => Encoding::G711(g711::encode_mu_law),
+            Codec::Pcma => Encoding::ALaw,
+            Codec::Pcmu => Encoding::MuLaw,
             Codec::G722 => Encoding::G722(Box::default()),
             Codec::Opus => Encoding::Opus(Box::new(opus::Encoder::new(wishes))),
         };
@@ -152,12 +153,17 @@ impl Encoder {
     pub fn encode(&mut self, frame: &Frame, payload: &mut [u8; MAX_PAYLOAD]) -> usize {
         let frame = self.converter.take(frame, self.codec.rate());
         match (&mut self.method, &frame) {
-            (Encoding::G711(encode), frame) => {
-                let samples = frame.samples();
-                for (octet, &sample) in payload.iter_mut().zip(samples) {
-                    *octet = encode(sample);
+            (Encoding::ALaw, Frame::Narrow(frame)) => {
+                for (octet, &sample) in payload.iter_mut().zip(frame) {
+                    *octet = g711::a_law(sample);
                 }
-                samples.len()
+                frame.len()
+            }
+            (Encoding::MuLaw, Frame::Narrow(frame)) => {
+                for (octet, &sample) in payload.iter_mut().zip(frame) {
+                    *octet = g711::mu_law(sample);
+                }
+                frame.len()
             }
             (Encoding::G722(encoder), Frame::Wide(frame)) => {
                 let Some((first, _)) = payload.split_first_chunk_mut() else {
@@ -167,7 +173,9 @@ impl Encoder {
                 first.len()
             }
             (Encoding::Opus(encoder), Frame::Wide(frame)) => encoder.encode(frame, payload),
-            (Encoding::G722(_) | Encoding::Opus(_), Frame::Narrow(_)) => 0,
+            // The converter gave the codec's own rate.
+            (Encoding::ALaw | Encoding::MuLaw, Frame::Wide(_))
+            | (Encoding::G722(_) | Encoding::Opus(_), Frame::Narrow(_)) => 0,
         }
     }
 }
