@@ -20,6 +20,7 @@ use crate::accounts::platform::{Drain, Means};
 use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
 use crate::api;
 use crate::calls::threads::CallThreads;
+use crate::calls::ticket::Channels;
 use crate::calls::tools::{Known, Tools};
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};
@@ -74,7 +75,9 @@ impl App {
         let lock = lock(&config.data)?;
         let metrics = telemetry::start_metrics();
         let store = open_store(config).await?;
-        let writer = Writer::start(store.clone(), WriterSettings::default());
+        let records = Arbiter::new();
+        let (writer, writing) = Writer::new(store.clone(), WriterSettings::default());
+        records.spawn(writing);
         recover(&store, &writer).await?;
 
         let classes = config.scheduled_classes.clone();
@@ -91,11 +94,17 @@ impl App {
         let media = MediaHandle::start(Ports::new(config.sip.ip(), &config.rtp))
             .context("the media engine")?;
 
-        let arbiters: Vec<Arbiter> = (0..=call_threads()).map(|_| Arbiter::new()).collect();
+        let mut arbiters: Vec<Arbiter> = (0..=call_threads()).map(|_| Arbiter::new()).collect();
         let mut threads: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let sip_thread = threads.pop().context("a thread for SIP")?;
+        if threads.is_empty() {
+            threads.push(sip_thread.clone());
+        }
+        arbiters.push(records);
 
-        let root = Root::default().start();
+        // The platform decides about each call between its INVITE and its actor: on the thread of SIP
+        // that wakes nobody.
+        let root = Root::start_in_arbiter(&sip_thread, |_| Root::default());
         let advertised = SocketAddr::new(config.advertise, sip_address.port());
         let sip_config = strowger_sip::config::Config {
             udp_address: Some(advertised),
@@ -110,7 +119,7 @@ impl App {
 
         let instances = Instances::default();
         let (publish, known) = watch::channel(Known::default());
-        let tools = Tools {
+        let tools = Arc::new(Tools {
             sip: signalling.clone(),
             media: media.clone(),
             sounds,
@@ -122,26 +131,31 @@ impl App {
             started: root.clone().recipient(),
             gone: root.clone().recipient(),
             globals: root.clone().recipient(),
+            lost_media: config.lost_media,
             advertise: config.advertise,
             codecs: config.codecs.as_slice().into(),
             country: config.country,
-        };
+        });
         let nursery = Nursery {
             threads: CallThreads::new(threads),
             media: media.clone(),
         };
         let means = Means {
             tools,
-            nursery,
             store: store.clone(),
+            channels: Channels::default(),
             known: Arc::new(publish),
-            give_back: root.clone().recipient(),
+            read: Arc::new(watch::channel(None).0),
+            start: root.clone().recipient(),
+            run: root.clone().recipient(),
             classes: Arc::new(classes.clone()),
             capacity: config.capacity,
+            max_call: config.max_call,
             http: http.clone(),
             instances: instances.clone(),
         };
-        root.send(Begin(Box::new(means)))
+        let means = Box::new(means);
+        root.send(Begin { means, nursery })
             .await
             .context("the platform")?;
 
@@ -305,9 +319,10 @@ fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
     }
 }
 
-/// Threads for calls: one for each core that is not busy with signalling and media.
+/// Threads for calls beside that of signalling, which on a machine of one or two cores is that of
+/// calls too: to pass each fact of a call from one thread to another costs more than the fact.
 fn call_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+    std::thread::available_parallelism().map_or(0, |cores| cores.get().saturating_sub(2))
 }
 
 /// Where pages, webhooks and remote audio may be fetched from.

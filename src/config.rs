@@ -48,6 +48,23 @@ pub struct Settings {
         allow_negative_numbers = true
     )]
     pub capacity: Option<String>,
+    /// The longest that a call may last, in seconds; accounts may have less [default: 14400]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "STROWGER_MAX_CALL_S",
+        allow_negative_numbers = true
+    )]
+    pub max_call_s: Option<String>,
+    /// A call ends when no sound has come from any party for so many seconds, unless one is on
+    /// hold, in a conference or in a queue; 0: never [default: 300]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "STROWGER_LOST_MEDIA_S",
+        allow_negative_numbers = true
+    )]
+    pub lost_media_s: Option<String>,
     /// How long running calls may go on after SIGTERM, in seconds [default: 60]
     #[arg(
         long,
@@ -81,7 +98,7 @@ pub struct Settings {
 /// One of the settings: its name in the file, and its place.
 type Field = (&'static str, fn(&mut Settings) -> &mut Option<String>);
 
-const FIELDS: [Field; 14] = [
+const FIELDS: [Field; 16] = [
     ("data", |settings| &mut settings.data),
     ("http", |settings| &mut settings.http),
     ("sip", |settings| &mut settings.sip),
@@ -92,6 +109,8 @@ const FIELDS: [Field; 14] = [
         &mut settings.allow_private_fetch
     }),
     ("capacity", |settings| &mut settings.capacity),
+    ("max_call_s", |settings| &mut settings.max_call_s),
+    ("lost_media_s", |settings| &mut settings.lost_media_s),
     ("drain_s", |settings| &mut settings.drain_s),
     ("country", |settings| &mut settings.country),
     ("codecs", |settings| &mut settings.codecs),
@@ -133,6 +152,10 @@ pub struct Config {
     pub allow_private_fetch: bool,
     /// Most simultaneous calls.
     pub capacity: u32,
+    /// The longest call.
+    pub max_call: Duration,
+    /// How long a call of which nothing is heard goes on; `None`: for ever.
+    pub lost_media: Option<Duration>,
     /// Time limit of a drain.
     pub drain: Duration,
     /// The country of national numbers.
@@ -207,8 +230,10 @@ fn text_of(name: &str, value: &toml::Value) -> Result<String, &'static str> {
     use toml::Value;
     match (name, value) {
         (_, Value::String(text)) => Ok(text.clone()),
-        ("capacity" | "drain_s", Value::Integer(number)) => Ok(number.to_string()),
-        ("capacity" | "drain_s", _) => Err("a whole number"),
+        ("capacity" | "max_call_s" | "lost_media_s" | "drain_s", Value::Integer(number)) => {
+            Ok(number.to_string())
+        }
+        ("capacity" | "max_call_s" | "lost_media_s" | "drain_s", _) => Err("a whole number"),
         ("allow_private_fetch", Value::Boolean(yes)) => Ok(yes.to_string()),
         ("allow_private_fetch", _) => Err("true or false"),
         ("scheduled_classes" | "codecs", Value::Array(names)) => {
@@ -306,7 +331,19 @@ impl Config {
         let capacity = checker.read("capacity", text, 10_000, expected, |text| {
             text.parse().ok().filter(|calls| *calls > 0)
         });
-        let (text, expected) = (settings.drain_s.as_deref(), "a number of seconds from 0 on");
+        let (text, expected) = (
+            settings.max_call_s.as_deref(),
+            "a number of seconds from 1 on",
+        );
+        let max_call = checker.read("max_call_s", text, 14_400, expected, |text| {
+            text.parse().ok().filter(|seconds| *seconds > 0)
+        });
+        let expected = "a number of seconds from 0 on";
+        let text = settings.lost_media_s.as_deref();
+        let lost_media = checker.read("lost_media_s", text, 300, expected, |text| {
+            text.parse().ok()
+        });
+        let text = settings.drain_s.as_deref();
         let drain = checker.read("drain_s", text, 60, expected, |text| text.parse().ok());
         let (text, expected) = (settings.country.as_deref(), "a country such as GB");
         let country = checker.read("country", text, Country::GB, expected, |iso| {
@@ -350,6 +387,8 @@ impl Config {
             advertise,
             allow_private_fetch,
             capacity,
+            max_call: Duration::from_secs(max_call),
+            lost_media: (lost_media > 0).then(|| Duration::from_secs(lost_media)),
             drain: Duration::from_secs(drain),
             country,
             codecs,

@@ -47,6 +47,8 @@ pub const SIP_SENT: &str = "strowger_sip_messages_sent_total";
 pub const ACTOR_PANICS: &str = "strowger_actor_failures_total";
 /// How late the media beat was, in seconds.
 pub const MEDIA_LATENESS: &str = "strowger_media_beat_lateness_seconds";
+/// What calls left behind and could not be kept, by kind.
+pub const RECORDS_LOST: &str = "strowger_records_lost_total";
 /// HTTP requests answered, by status class.
 pub const HTTP_REQUESTS: &str = "strowger_http_requests_total";
 

@@ -1,4 +1,5 @@
-//! One fact of the event catalogue; `position` counts in the order of writing.
+//! A bundle of events that were written together: those of one call, or those of one account that
+//! belong to no call. `position` counts in the order of writing.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,12 +11,10 @@ pub struct Model {
     pub position: i64,
     pub id: Uuid,
     pub account_id: Uuid,
-    pub kind: String,
-    pub time: ChronoDateTimeUtc,
     pub call_id: Option<Uuid>,
-    pub leg_id: Option<Uuid>,
-    pub sequence: i64,
-    pub data: Json,
+    pub last_time: ChronoDateTimeUtc,
+    #[sea_orm(column_type = "Text")]
+    pub facts: String,
 }
 
 /// No relation is needed: queries join by scope.

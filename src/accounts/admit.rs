@@ -16,13 +16,14 @@ pub struct Refused {
     pub status: u16,
 }
 
-/// Whether a service number takes an inbound call now.
-pub fn number(entry: &Entry) -> Result<(), Refused> {
+/// Whether a service number takes an inbound call now. `account_is_active`: its owner and all above it
+/// are.
+pub fn number(entry: &Entry, account_is_active: bool) -> Result<(), Refused> {
     let unavailable = Refused {
         cause: Cause::NoUserResponding,
         status: 480,
     };
-    if !entry.account_is_active || entry.plan.is_none() {
+    if !account_is_active || entry.plan.is_none() {
         return Err(unavailable);
     }
     match entry.status {

@@ -6,10 +6,11 @@ use actix::{Message, Recipient};
 use chrono::{DateTime, Utc};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
-use strowger_domain::ids::{AccountId, CallId, InstanceId, ScheduledCallId};
+use strowger_domain::ids::{AccountId, CallId, InstanceId, NumberId, PlanId, ScheduledCallId};
 use strowger_domain::schedule::Booking;
 
 use crate::calls::messages::ProgressRecipient;
+use crate::calls::ticket::ChannelsFreed;
 use crate::net::sip_endpoint::Living;
 use crate::numbers::messages::StartCall;
 pub use crate::services::messages::{StartRefused, StartService};
@@ -81,8 +82,8 @@ impl Platform {
 
     /// Tells that what is stored has changed, and waits until new calls follow the change. It is
     /// stored already: a platform that does not answer now reads it when it is back.
-    pub async fn directory_changed(&self, account: AccountId, what: Changed) {
-        let told = ask(&self.directory_changed, DirectoryChanged { account, what }).await;
+    pub async fn directory_changed(&self, what: Changed) {
+        let told = ask(&self.directory_changed, DirectoryChanged(what)).await;
         if let Err(error) = told {
             tracing::warn!(%error, "calls may not follow the last change yet");
         }
@@ -147,26 +148,19 @@ pub struct HangUp {
 /// What is stored was changed: read it again. Answered when new calls follow the change.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct DirectoryChanged {
-    /// Where.
-    pub account: AccountId,
-    /// What.
-    pub what: Changed,
-}
+pub struct DirectoryChanged(pub Changed);
 
 /// The kinds of stored things that actors keep a copy of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// An account: status, permissions, limits; or a new one.
-    Accounts,
-    /// A number: owner, status, plan.
-    Numbers,
-    /// A call plan was published or removed.
-    CallPlans,
+    Account(AccountId),
+    /// A number: owner, status, plan; or a new one.
+    Number(NumberId),
+    /// A call plan was published.
+    CallPlan(PlanId),
     /// A trunk or a route.
     Routes,
-    /// A service.
-    Services,
 }
 
 /// What happened to a scheduled call that the scheduler must know at once.
@@ -188,12 +182,21 @@ pub enum WakeScheduler {
     Cancelled(ScheduledCallId),
 }
 
-/// Check the rules again, take a channel, and make everything ready to dial the first party. Nothing
-/// is dialled yet: the answer is to be sent as a message when the call is claimed. Dropping it gives
-/// the channel back.
+/// Check the rules of these calls again, take a channel for each, and make everything ready to dial
+/// their first parties. Nothing is dialled yet: each answer is to be sent as a message when its call
+/// is claimed. Dropping it gives the channel back.
 #[derive(Message, Debug)]
-#[rtype(result = "Result<StartCall, NotReady>")]
+#[rtype(result = "Vec<Result<StartCall, NotReady>>")]
 pub struct PrepareScheduled {
+    /// Which, each answered in its place.
+    pub calls: Vec<ScheduledStart>,
+    /// Who is told when an account that had no channel has some.
+    pub freed: Recipient<ChannelsFreed>,
+}
+
+/// A scheduled call that is to be started.
+#[derive(Debug)]
+pub struct ScheduledStart {
     /// Which.
     pub scheduled_call: ScheduledCallId,
     /// Who ordered it.
@@ -214,7 +217,18 @@ pub struct NotReady {
     /// In words.
     pub why: String,
     /// There may be room later; otherwise it is refused for good.
-    pub later: bool,
+    pub later: Option<Later>,
+}
+
+/// When it may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Later {
+    /// The platform takes no calls now.
+    Some,
+    /// This account has no free channel; whoever asked is told when it has.
+    Freed(AccountId),
+    /// This account has had its new calls of this second.
+    Soon(AccountId),
 }
 
 /// How does the platform do?

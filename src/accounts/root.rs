@@ -1,5 +1,5 @@
-//! The one address that never changes: forwards to the platform, makes it again when it fails, and
-//! knows every live call.
+//! The one address that never changes: it forwards to the platform and to the accounts, makes them
+//! again when they fail, and knows every live call.
 
 use std::collections::HashMap;
 
@@ -9,25 +9,30 @@ use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId};
 
+use super::account::{Account, Nursery};
 use super::messages::{
-    DirectoryChanged, FindCall, HangUp, LiveCalls, NotReady, Observe, Observed, PrepareScheduled,
-    StartService,
+    DirectoryChanged, FindCall, HangUp, Later, LiveCalls, NotReady, Observe, Observed,
+    PrepareScheduled, StartService,
 };
-use super::platform::{Drain, Finish, HeldTickets, Means, Platform, ProvokePanic};
+use super::platform::{Drain, Finish, Means, Platform, ProvokePanic};
 use crate::calls::call::Call;
 use crate::calls::messages::{CallGone, CallStarted, GlobalsChanged, Look, Stop};
-use crate::calls::ticket::GiveBack;
-use crate::conferences::messages::EnterRoom;
+use crate::calls::ticket::Channels;
+use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom};
 use crate::net::media_engine::MediaHandle;
 use crate::net::sip_endpoint::{self, InboundInvite, SipHandle};
 use crate::numbers::messages::StartCall;
-use crate::queues::messages::EnterQueue;
-use crate::supervise::{Children, Down, Fate};
+use crate::queues::messages::{EnterQueue, QueueFact};
+use crate::services::messages::RunInstance;
+use crate::supervise::{self, Children, Down, Fate};
+use crate::telemetry;
 
 /// The actor.
 #[derive(Default)]
 pub struct Root {
     platform: Option<Children<(), Platform>>,
+    accounts: Option<Children<AccountId, Account>>,
+    channels: Channels,
     media: Option<MediaHandle>,
     sip: Option<SipHandle>,
     calls: HashMap<CallId, (AccountId, Addr<Call>)>,
@@ -40,7 +45,12 @@ pub struct Root {
 /// Begin: the platform is made. Sent once, when everything that it needs is there.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Begin(pub Box<Means>);
+pub struct Begin {
+    /// What the platform works with.
+    pub means: Box<Means>,
+    /// What accounts need.
+    pub nursery: Nursery,
+}
 
 /// Wait until no call lives.
 #[derive(Message, Debug)]
@@ -74,6 +84,11 @@ impl Root {
         }
     }
 
+    fn account(&mut self, id: AccountId) -> Option<Addr<Account>> {
+        let accounts = self.accounts.as_mut()?;
+        Some(accounts.get_or_start(&id))
+    }
+
     fn look(calls: Vec<Addr<Call>>) -> ResponseFuture<Vec<CallRecord>> {
         Box::pin(async move {
             let looks = calls.iter().map(|call| call.send(Look));
@@ -99,9 +114,14 @@ impl Actor for Root {
 impl Handler<Begin> for Root {
     type Result = ();
 
-    fn handle(&mut self, Begin(means): Begin, ctx: &mut Self::Context) {
+    fn handle(&mut self, Begin { means, nursery }: Begin, ctx: &mut Self::Context) {
         self.media = Some(means.tools.media.clone());
         self.sip = Some(means.tools.sip.clone());
+        self.channels = means.channels.clone();
+        self.accounts = Some(Children::new(
+            ctx.address().recipient(),
+            move |id, obituary| Account::new(*id, nursery.clone(), obituary).start(),
+        ));
         self.platform = Some(Children::new(
             ctx.address().recipient(),
             move |(), obituary| Platform::new((*means).clone(), false, obituary).start(),
@@ -117,7 +137,7 @@ impl Handler<Down<()>> for Root {
         match self.platform.as_mut().map(|platform| platform.bury(&down)) {
             Some(Fate::Restarted) => {
                 self.restarts += 1;
-                crate::telemetry::actor_failed("platform");
+                telemetry::actor_failed("platform");
                 if self.draining {
                     self.forward(Drain);
                 }
@@ -139,11 +159,19 @@ impl Handler<InboundInvite> for Root {
     }
 }
 
-impl Handler<GiveBack> for Root {
+impl Handler<Down<AccountId>> for Root {
     type Result = ();
 
-    fn handle(&mut self, message: GiveBack, _: &mut Self::Context) {
-        self.forward(message);
+    fn handle(&mut self, down: Down<AccountId>, _: &mut Self::Context) {
+        match self.accounts.as_mut().map(|accounts| accounts.bury(&down)) {
+            Some(Fate::Restarted) => telemetry::actor_failed("account"),
+            // One account must not take the others with it: it is made again when it is needed.
+            Some(Fate::TooMany) => {
+                telemetry::actor_failed("account");
+                tracing::error!(account.id = %down.key, "an account fails again and again");
+            }
+            Some(Fate::Gone) | None => {}
+        }
     }
 }
 
@@ -173,7 +201,10 @@ impl Handler<EnterQueue> for Root {
     type Result = ();
 
     fn handle(&mut self, message: EnterQueue, _: &mut Self::Context) {
-        self.forward(message);
+        match self.account(message.account) {
+            Some(account) => account.do_send(message),
+            None => message.reply_to.do_send(QueueFact::Refused),
+        }
     }
 }
 
@@ -181,36 +212,57 @@ impl Handler<EnterRoom> for Root {
     type Result = ();
 
     fn handle(&mut self, message: EnterRoom, _: &mut Self::Context) {
-        self.forward(message);
+        let (leg, news) = (message.member.leg, ConferenceNews::Refused);
+        match self.account(message.account) {
+            Some(account) => account.do_send(message),
+            None => message.reply_to.do_send(ConferenceFact { leg, news }),
+        }
+    }
+}
+
+impl Handler<RunInstance> for Root {
+    type Result = ();
+
+    fn handle(&mut self, message: RunInstance, _: &mut Self::Context) {
+        if let Some(account) = self.account(message.account()) {
+            account.do_send(message);
+        }
     }
 }
 
 impl Handler<ProvokePanic> for Root {
     type Result = ();
 
-    fn handle(&mut self, message: ProvokePanic, _: &mut Self::Context) {
-        self.forward(message);
+    fn handle(&mut self, provoke: ProvokePanic, _: &mut Self::Context) {
+        match &provoke {
+            ProvokePanic::Platform => self.forward(supervise::ProvokePanic),
+            ProvokePanic::Account(id) | ProvokePanic::Child(id, _) => {
+                if let Some(account) = self.account(*id) {
+                    account.do_send(provoke);
+                }
+            }
+        }
     }
 }
 
 impl Handler<PrepareScheduled> for Root {
-    type Result = ResponseFuture<Result<StartCall, NotReady>>;
+    type Result = ResponseFuture<Vec<Result<StartCall, NotReady>>>;
 
     fn handle(&mut self, message: PrepareScheduled, _: &mut Self::Context) -> Self::Result {
         let platform = self.platform();
-        let lost = || {
-            let why = "the platform was lost".into();
-            Err(NotReady {
-                cause: Cause::TemporaryFailure,
-                why,
-                later: true,
-            })
-        };
+        let count = message.calls.len();
         Box::pin(async move {
-            match platform {
-                Some(platform) => platform.send(message).await.unwrap_or_else(|_| lost()),
-                None => lost(),
+            if let Some(platform) = platform
+                && let Ok(answers) = platform.send(message).await
+            {
+                return answers;
             }
+            let lost = || NotReady {
+                cause: Cause::TemporaryFailure,
+                why: "the platform was lost".into(),
+                later: Some(Later::Some),
+            };
+            (0..count).map(|_| Err(lost())).collect()
         })
     }
 }
@@ -219,7 +271,9 @@ impl Handler<StartCall> for Root {
     type Result = ();
 
     fn handle(&mut self, message: StartCall, _: &mut Self::Context) {
-        self.forward(message);
+        if let Some(account) = self.account(message.start.path.account()) {
+            account.do_send(message);
+        }
     }
 }
 
@@ -311,17 +365,13 @@ impl Handler<Observe> for Root {
         let mut observed = Observed {
             draining: self.draining,
             live_calls: self.calls.len() as u64,
+            tickets: self.channels.taken() as u64,
             media_ports: media.map_or(0, |media| media.open_ports() as u64),
             restarts: self.restarts,
             ..Observed::default()
         };
-        let platform = self.platform();
         let sip = self.sip.as_ref().map(SipHandle::endpoint);
         Box::pin(async move {
-            // One that is being made again holds nothing yet.
-            if let Some(platform) = platform {
-                observed.tickets = platform.send(HeldTickets).await.unwrap_or_default();
-            }
             if let Some(sip) = sip {
                 observed.sip = sip.send(sip_endpoint::Observe).await.unwrap_or_default();
             }

@@ -8,18 +8,19 @@ use actix::prelude::*;
 use strowger_domain::call::{Facts, Origin};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{Ending, Opening, Timeline};
-use strowger_domain::directory::Entry;
-use strowger_domain::ids::{CallId, EventId, InstanceId};
+use strowger_domain::ids::{CallId, InstanceId};
+use strowger_domain::limits::Limit;
 
 use super::admit::{self, Refused};
-use super::messages::{NotReady, PrepareScheduled};
+use super::messages::{Later, NotReady, ScheduledStart};
 use super::platform::Platform;
 use crate::calls::start::{Driver, FirstLeg, Start};
+use crate::calls::ticket::ChannelsFreed;
 use crate::net::clock;
 use crate::net::sip_endpoint::InboundInvite;
 use crate::numbers::messages::StartCall;
 use crate::services::messages::{Run, RunInstance, StartRefused, StartService};
-use crate::store::events::Event;
+use crate::store::events;
 use crate::telemetry;
 
 impl Platform {
@@ -70,7 +71,8 @@ impl Platform {
             scheduled_call: None,
             instance: None,
         };
-        let refused = admit::number(entry).err().or_else(|| {
+        let is_active = snapshot.tree.is_active(entry.path.account());
+        let refused = admit::number(entry, is_active).err().or_else(|| {
             self.draining.then_some(Refused {
                 cause: Cause::Congestion,
                 status: 503,
@@ -88,7 +90,10 @@ impl Platform {
         };
         let ticket = match self.ticket(&entry.path) {
             Ok(ticket) => ticket,
-            Err(cause) => return self.refuse(invite, opening, Refused { cause, status: 503 }),
+            Err(full) => {
+                let (cause, status) = (full.cause(), 503);
+                return self.refuse(invite, opening, Refused { cause, status });
+            }
         };
         let facts = self.facts(&opening, BTreeMap::new());
         let globals = self.globals_of(active.plan);
@@ -100,23 +105,19 @@ impl Platform {
             path: entry.path.clone(),
             permissions: self.permissions(entry.path.account()),
             plan: Some(active.plan),
+            max_duration: self.max_duration(entry.path.account()),
             first: FirstLeg::Inbound {
                 leg: invite.leg,
                 request: invite.request,
             },
             ticket,
             tools: self.means.tools.clone(),
+            unless_begun: None,
         };
-        self.start(entry, start);
-    }
-
-    pub(super) fn start(&mut self, entry: &Entry, start: Start) {
-        if let Some(account) = self.account(entry.path.account()) {
-            account.do_send(StartCall {
-                number: entry.id,
-                start: Box::new(start),
-            });
-        }
+        self.means.start.do_send(StartCall {
+            number: entry.id,
+            start: Box::new(start.unless_lost()),
+        });
     }
 
     /// Refuses an inbound call of a known number: it has a record all the same.
@@ -139,26 +140,22 @@ impl Platform {
             },
             now,
         );
-        let event = Event {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            kind: "call.ended".into(),
-            time: now,
-            account: record.account,
-            call: Some(record.id),
-            leg: None,
-            sequence: 1,
-            data: crate::calls::ended(&record),
-        };
+        let event = events::call_ended(&record, 1, now);
         let _ = self.means.tools.writer.end(record, event);
     }
 
-    pub(super) fn scheduled(&mut self, wanted: &PrepareScheduled) -> Result<StartCall, NotReady> {
-        if self.draining {
-            let why = "the platform is draining".into();
+    /// Makes a scheduled call ready. `freed`: who is told when its account, which has no channel now,
+    /// has one.
+    pub(super) fn scheduled(
+        &self,
+        wanted: ScheduledStart,
+        freed: &Recipient<ChannelsFreed>,
+    ) -> Result<StartCall, NotReady> {
+        if self.draining || !self.ready {
             return Err(NotReady {
                 cause: Cause::Congestion,
-                why,
-                later: true,
+                why: "the platform takes no calls now".into(),
+                later: Some(Later::Some),
             });
         }
         let snapshot = Arc::clone(&self.snapshot);
@@ -199,7 +196,7 @@ impl Platform {
             return Err(NotReady {
                 cause,
                 why: why.join("; "),
-                later: false,
+                later: None,
             });
         };
         let Some((active, loaded)) = snapshot.plan_of(entry) else {
@@ -207,13 +204,23 @@ impl Platform {
             return Err(NotReady {
                 cause: Cause::NoRouteToDestination,
                 why,
-                later: false,
+                later: None,
             });
         };
-        let ticket = self.ticket(&entry.path).map_err(|cause| NotReady {
-            cause,
-            why: "the account has no free channel".into(),
-            later: true,
+        let ticket = self.ticket(&entry.path).map_err(|full| {
+            let later = match full.limit {
+                Limit::Calls => {
+                    let channels = &self.means.channels;
+                    channels.tell_when_free(full.account, freed.clone());
+                    Later::Freed(full.account)
+                }
+                Limit::CallsPerSecond => Later::Soon(full.account),
+            };
+            NotReady {
+                cause: full.cause(),
+                why: full.to_string(),
+                later: Some(later),
+            }
         })?;
         let destination = booking.first_party.to_string();
         let opening = Opening {
@@ -237,15 +244,17 @@ impl Platform {
             path: entry.path.clone(),
             permissions: self.permissions(entry.path.account()),
             plan: Some(active.plan),
+            max_duration: self.max_duration(entry.path.account()),
             first: FirstLeg::Outbound {
                 destination,
                 ring: booking.ring(),
-                progress: Some(wanted.progress.clone()),
+                progress: Some(wanted.progress),
             },
             network: Some(entry.number.to_string()),
             presentation: Some(booking.presented().to_string()),
             ticket,
             tools: self.means.tools.clone(),
+            unless_begun: None,
         };
         Ok(StartCall {
             number: entry.id,
@@ -275,6 +284,7 @@ impl Platform {
             wanted,
             path: path.clone(),
             permissions,
+            max_duration: self.max_duration(path.account()),
             ticket,
             settings: None,
             tools: self.means.tools.clone(),

@@ -207,7 +207,7 @@ pub async fn create_child(
     };
     let account = api.store.create_account(&tenant.scope, account).await?;
     api.platform
-        .directory_changed(account.id, Changed::Accounts)
+        .directory_changed(Changed::Account(account.id))
         .await;
     Ok(HttpResponse::Created().json(AccountView::from(account)))
 }
@@ -273,7 +273,7 @@ pub async fn change(
         .update_account(&tenant.scope, tenant.id(), change, now())
         .await?;
     api.platform
-        .directory_changed(account.id, Changed::Accounts)
+        .directory_changed(Changed::Account(account.id))
         .await;
     Ok(HttpResponse::Ok().json(AccountView::from(account)))
 }

@@ -288,7 +288,7 @@ pub async fn publish(
         .publish_call_plan(&tenant.scope, publication)
         .await?;
     api.platform
-        .directory_changed(plan.account, Changed::CallPlans)
+        .directory_changed(Changed::CallPlan(plan.id))
         .await;
     let plan = version.plan.clone();
     Ok(HttpResponse::Created().json(VersionView {

@@ -172,7 +172,7 @@ pub async fn create(
         api.store.create_number(&tenant.scope, number).await?
     };
     api.platform
-        .directory_changed(number.account, Changed::Numbers)
+        .directory_changed(Changed::Number(number.id))
         .await;
     Ok(HttpResponse::Created().json(NumberView::from(number)))
 }
@@ -232,7 +232,7 @@ pub async fn change(
         .update_number(&tenant.scope, number.id, change, now())
         .await?;
     api.platform
-        .directory_changed(number.account, Changed::Numbers)
+        .directory_changed(Changed::Number(number.id))
         .await;
     Ok(HttpResponse::Ok().json(NumberView::from(number)))
 }

@@ -109,9 +109,7 @@ pub async fn create(
         created_at: now(),
     };
     let route = api.store.create_route(&tenant.scope, route).await?;
-    api.platform
-        .directory_changed(route.account, Changed::Routes)
-        .await;
+    api.platform.directory_changed(Changed::Routes).await;
     Ok(HttpResponse::Created().json(RouteView::from(route)))
 }
 
@@ -143,5 +141,5 @@ pub async fn remove(
         .store
         .delete_route(&tenant.scope, segment(&request, "route")?)
         .await;
-    removed(&api, &tenant, gone).await
+    removed(&api, gone).await
 }

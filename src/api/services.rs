@@ -14,7 +14,6 @@ use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query};
 use super::page::{ListQuery, Listed};
 use super::{Api, now, page};
-use crate::accounts::messages::Changed;
 use crate::events::http_client::HttpError;
 use crate::store::StoreError;
 use crate::store::services::OutboundService;
@@ -211,9 +210,6 @@ pub async fn put(
         .store
         .put_outbound_service(&tenant.scope, service)
         .await?;
-    api.platform
-        .directory_changed(service.account, Changed::Services)
-        .await;
     let status = if is_new {
         StatusCode::CREATED
     } else {
@@ -245,9 +241,6 @@ pub async fn remove(
         Err(StoreError::NotFound) => {}
         Err(error) => return Err(error.into()),
     }
-    api.platform
-        .directory_changed(tenant.id(), Changed::Services)
-        .await;
     Ok(HttpResponse::NoContent().finish())
 }
 

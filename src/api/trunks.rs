@@ -173,9 +173,7 @@ pub async fn create(
         created_at: now(),
     };
     let trunk = api.store.create_trunk(&tenant.scope, trunk).await?;
-    api.platform
-        .directory_changed(trunk.account, Changed::Routes)
-        .await;
+    api.platform.directory_changed(Changed::Routes).await;
     Ok(HttpResponse::Created().json(TrunkView::from(trunk)))
 }
 
@@ -244,9 +242,7 @@ pub async fn change(
         .store
         .update_trunk(&tenant.scope, id, change, now())
         .await?;
-    api.platform
-        .directory_changed(trunk.account, Changed::Routes)
-        .await;
+    api.platform.directory_changed(Changed::Routes).await;
     Ok(HttpResponse::Ok().json(TrunkView::from(trunk)))
 }
 
@@ -263,20 +259,17 @@ pub async fn remove(
         .store
         .delete_trunk(&tenant.scope, segment(&request, "trunk")?)
         .await;
-    removed(&api, &tenant, gone).await
+    removed(&api, gone).await
 }
 
 /// What is gone already is removed as well.
 pub(super) async fn removed(
     api: &Api,
-    tenant: &Tenant,
     gone: Result<(), StoreError>,
 ) -> Result<HttpResponse, Problem> {
     match gone {
         Ok(()) | Err(StoreError::NotFound) => {
-            api.platform
-                .directory_changed(tenant.id(), Changed::Routes)
-                .await;
+            api.platform.directory_changed(Changed::Routes).await;
             Ok(HttpResponse::NoContent().finish())
         }
         Err(error) => Err(error.into()),

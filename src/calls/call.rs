@@ -5,7 +5,7 @@
 //! in `media::sdp`. `effects.rs` is the one place where a driver touches the world.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -34,8 +34,6 @@ use crate::queues::messages::QueueFact;
 use crate::supervise::{Obituary, ProvokePanic};
 use crate::telemetry;
 
-/// No call lasts longer.
-const MAX_DURATION: Duration = Duration::from_hours(4);
 /// A recording's file is complete within this time after its end.
 const RECORDINGS: Duration = Duration::from_secs(3);
 
@@ -49,7 +47,7 @@ pub(super) struct OngoingRecording {
 
 /// The actor.
 pub struct Call {
-    pub(super) tools: Tools,
+    pub(super) tools: Arc<Tools>,
     pub(super) id: CallId,
     pub(super) path: AccountPath,
     pub(super) permissions: Permissions,
@@ -74,8 +72,9 @@ pub struct Call {
     /// Why the first party was not reached: that is on record, whatever the application says.
     pub(super) unreached: Option<Ending>,
     /// Of its last event.
-    pub(super) sequence: AtomicU64,
+    pub(super) sequence: u64,
     pub(super) ticket: Option<CallTicket>,
+    max_duration: Duration,
     pub(super) registered: Option<Registered>,
     pub(super) obituary: Option<Obituary<CallId>>,
 }
@@ -87,6 +86,9 @@ impl Call {
             FirstLeg::Outbound { progress, .. } => progress.clone(),
             FirstLeg::Inbound { .. } => None,
         };
+        if let Some(unless_begun) = start.unless_begun {
+            unless_begun.has_begun();
+        }
         Self {
             id: start.opening.call,
             origin: start.opening.origin,
@@ -111,8 +113,9 @@ impl Call {
             timer: None,
             ending: None,
             unreached: None,
-            sequence: AtomicU64::new(0),
+            sequence: 0,
             ticket: Some(start.ticket),
+            max_duration: start.max_duration,
             registered: None,
             obituary,
         }
@@ -223,12 +226,39 @@ impl Call {
             }
             MediaEvent::Leg(session::Event::MediaTimedOut) => {
                 let id = self.leg_id(leg);
-                self.emit("leg.media_lost", id, serde_json::json!({}));
+                self.emit("leg.media_lost", id, &serde_json::json!({}));
             }
             MediaEvent::Leg(session::Event::MediaStarted { .. } | session::Event::PeerLeft)
             | MediaEvent::Recorded { .. } => {}
             MediaEvent::Lost => self.clear_leg(leg, Cause::TemporaryFailure, ctx),
         }
+    }
+
+    /// Ends a call in which nothing is heard of any party for that long: they are gone without a BYE.
+    /// Parties on hold, in a conference or in a queue may be silent, and some phones send nothing
+    /// then. Looks twice in that time; `quiet`: the times without sound so far.
+    fn watch_media(&self, lost: Duration, quiet: u8, ctx: &mut Context<Self>) {
+        let before = self.packets_received();
+        ctx.run_later(lost / 2, move |call, ctx| {
+            let mut answered = call.legs.values().filter(|leg| leg.answered).peekable();
+            let has_begun = answered.peek().is_some();
+            let listens = !call.rooms.is_empty() || call.queue.is_some();
+            let may_be_silent = listens || answered.any(|leg| leg.held);
+            let is_quiet = has_begun && !may_be_silent && call.packets_received() == before;
+            if is_quiet && quiet > 0 {
+                tracing::info!(call.id = %call.id, "a call of which nothing is heard is ended");
+                let cause = Cause::RecoveryOnTimer;
+                return call.tell(Event::Stop { cause }, ctx);
+            }
+            call.watch_media(lost, u8::from(is_quiet), ctx);
+        });
+    }
+
+    /// RTP packets of all its legs.
+    fn packets_received(&self) -> u64 {
+        let legs = self.legs.values();
+        let counts = legs.map(|leg| leg.media.counters.statistics(leg.codec));
+        counts.map(|count| count.packets_received).sum()
     }
 
     pub(super) fn report(&self, stage: Progressed) {
@@ -323,14 +353,13 @@ impl Actor for Call {
         });
         self.registered = Some(Registered::new(call, self.tools.gone.clone()));
         self.write_start();
-        ctx.run_later(MAX_DURATION, |call, ctx| {
-            call.tell(
-                Event::Stop {
-                    cause: Cause::RecoveryOnTimer,
-                },
-                ctx,
-            );
+        ctx.run_later(self.max_duration, |call, ctx| {
+            let cause = Cause::RecoveryOnTimer;
+            call.tell(Event::Stop { cause }, ctx);
         });
+        if let Some(lost) = self.tools.lost_media {
+            self.watch_media(lost, 0, ctx);
+        }
         match self.first.take() {
             Some(FirstLeg::Inbound { leg, request }) => self.begin_inbound(leg, &request, ctx),
             Some(FirstLeg::Outbound {

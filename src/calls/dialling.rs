@@ -27,7 +27,7 @@ impl Call {
         self.emit(
             "call.dialling",
             None,
-            serde_json::json!({ "to": destination }),
+            &serde_json::json!({ "to": destination }),
         );
         let (presentation, network) = (self.presentation.clone(), self.network.clone());
         let tried = self.dial(
@@ -246,7 +246,7 @@ impl Call {
             presentation,
         }));
         if outgoing {
-            self.emit("leg.dialling", Some(id), data);
+            self.emit("leg.dialling", Some(id), &data);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use serde::Serialize;
 use strowger_domain::call::{
     Dial, Effect, Event, LegNumber, PlayNumber, QueueEntry, Recording, Sound,
 };
@@ -23,6 +24,14 @@ use crate::net::clock;
 use crate::net::media_engine::Record;
 use crate::queues::messages::EnterQueue;
 use crate::sound::library::SoundError;
+
+/// What is told of a node or an action that was reached.
+#[derive(Serialize)]
+struct Step<'a> {
+    node: &'a str,
+    kind: &'a str,
+    branch: &'a str,
+}
 
 impl Call {
     /// Carries out one effect. What comes of it at once is queued for the driver.
@@ -75,14 +84,18 @@ impl Call {
             }
             Effect::LeaveQueue => self.queue = None,
             Effect::Step { node, kind, branch } => {
-                let data = serde_json::json!({ "node": node, "kind": kind, "branch": branch });
+                let step = Step {
+                    node: &node,
+                    kind: &kind,
+                    branch: &branch,
+                };
+                self.emit("call.step", None, &step);
                 self.note(Fact::Step { node, kind, branch });
-                self.emit("call.step", None, data);
             }
             Effect::Annotate { name, value } => {
                 let data = serde_json::json!({ "name": name, "value": value });
                 self.note(Fact::Annotated { name, value });
-                self.emit("call.annotated", None, data);
+                self.emit("call.annotated", None, &data);
             }
             Effect::End { cause } => {
                 let status = self
@@ -137,7 +150,7 @@ impl Call {
         }
         leg.play_turn += 1;
         let turn = leg.play_turn;
-        if let Some(sounds) = self.tools.sounds.resolve_now(&sounds) {
+        if let Some(sounds) = self.tools.sounds.resolve_now(self.path.account(), &sounds) {
             leg.media.command(Command::Play {
                 play: play.0,
                 sounds,

@@ -51,6 +51,8 @@ pub(crate) struct Leg {
     pub(crate) play_turn: u32,
     /// The A-party hears this leg before it is answered.
     pub(crate) early_media: bool,
+    /// Nothing is to come from the far end now: one of the two holds the other.
+    pub(crate) held: bool,
 }
 
 impl Leg {
@@ -82,6 +84,7 @@ impl Leg {
             clearing: None,
             play_turn: 0,
             early_media: false,
+            held: false,
         }
     }
 
@@ -139,6 +142,7 @@ impl Leg {
 
     fn connect(&mut self, agreed: &Agreed) {
         self.codec = Some(agreed.codec);
+        self.held = !agreed.direction.receives();
         self.media.command(Command::Connect(agreed.connection()));
     }
 

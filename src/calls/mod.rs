@@ -13,4 +13,4 @@ pub mod threads;
 pub mod ticket;
 pub mod tools;
 
-pub(crate) use notes::{ended, write_cut};
+pub(crate) use notes::write_cut;

@@ -1,20 +1,42 @@
 //! What a call puts on record: facts to its timeline, rows and events to the writer.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use strowger_domain::call::{Event, LegNumber, RecordingNumber};
-use strowger_domain::cdr::{CallRecord, Ending, Fact, Timeline};
-use strowger_domain::ids::{EventId, LegId};
+use serde::Serialize;
+use strowger_domain::call::{Event, LegNumber, Origin, RecordingNumber};
+use strowger_domain::cause::Cause;
+use strowger_domain::cdr::{CallRecord, Ending, Fact, LegQuality, Timeline};
+use strowger_domain::ids::LegId;
 use strowger_media::codec::Codec;
 
 use super::call::Call;
 use super::legs::Leg;
 use crate::net::clock;
 use crate::store::Writer;
-use crate::store::events::Event as LoggedEvent;
+use crate::store::events::{self, NewEvent};
 use crate::store::recordings::Recording;
 use crate::telemetry;
+
+#[derive(Serialize)]
+struct Started<'a> {
+    origin: Origin,
+    service_number: Option<&'a str>,
+    calling: Option<&'a str>,
+    called: &'a str,
+}
+
+#[derive(Serialize)]
+struct LegAnswered {
+    number: u16,
+}
+
+#[derive(Serialize)]
+struct LegEnded {
+    cause: Cause,
+    q850: u8,
+    sip_status: Option<u16>,
+    quality: Option<LegQuality>,
+}
 
 impl Call {
     /// Notes a fact on the timeline; answers whether it is new.
@@ -26,24 +48,23 @@ impl Call {
     }
 
     /// Writes an event: numbered within the call, without gaps.
-    pub(super) fn emit(&mut self, kind: &str, leg: Option<LegId>, data: serde_json::Value) {
-        let event = self.event(kind, leg, data);
-        // A writer that takes no more has said so in the log.
-        let _ = self.tools.writer.event(event);
-    }
-
-    fn event(&self, kind: &str, leg: Option<LegId>, data: serde_json::Value) -> LoggedEvent {
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        LoggedEvent {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            kind: kind.to_owned(),
+    pub(super) fn emit(&mut self, kind: &'static str, leg: Option<LegId>, data: &impl Serialize) {
+        let event = NewEvent {
+            kind,
             time: clock::now().utc,
             account: self.path.account(),
             call: Some(self.id),
             leg,
-            sequence,
-            data,
-        }
+            sequence: self.next_sequence(),
+            data: events::data(data),
+        };
+        // A writer that takes no more has said so in the log.
+        let _ = self.tools.writer.event(event);
+    }
+
+    fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
     }
 
     pub(super) fn leg_id(&self, number: LegNumber) -> Option<LegId> {
@@ -66,13 +87,9 @@ impl Call {
             return;
         }
         let id = self.leg_id(number);
-        self.emit(
-            "leg.answered",
-            id,
-            serde_json::json!({ "number": number.0 }),
-        );
+        self.emit("leg.answered", id, &LegAnswered { number: number.0 });
         if number == LegNumber::A {
-            self.emit("call.answered", None, serde_json::json!({}));
+            self.emit("call.answered", None, &serde_json::json!({}));
         }
         // Should the process be killed, the call is on record as far as it had come.
         if let Some(timeline) = &self.timeline {
@@ -87,14 +104,14 @@ impl Call {
         }
         let record = self.timeline.as_ref().map(Timeline::snapshot);
         let leg = record.and_then(|record| record.legs.iter().find(|leg| leg.number == number.0));
-        let data = serde_json::json!({
-            "cause": ending.cause,
-            "q850": ending.cause.q850(),
-            "sip_status": ending.sip_status,
-            "quality": leg.and_then(|leg| leg.quality.as_ref()),
-        });
+        let ended = LegEnded {
+            cause: ending.cause,
+            q850: ending.cause.q850(),
+            sip_status: ending.sip_status,
+            quality: leg.and_then(|leg| leg.quality.clone()),
+        };
         let id = leg.map(|leg| leg.id);
-        self.emit("leg.ended", id, data);
+        self.emit("leg.ended", id, &ended);
     }
 
     pub(super) fn note_traffic(&mut self, leg: &Leg) {
@@ -128,10 +145,10 @@ impl Call {
             self.note(Fact::Recorded(ongoing.id));
             let millis = u64::try_from(duration.as_millis()).unwrap_or(0);
             let data = serde_json::json!({ "recording": ongoing.id, "duration_ms": millis });
-            self.emit("recording.ready", None, data);
+            self.emit("recording.ready", None, &data);
         } else if let Some(failure) = &failure {
             let data = serde_json::json!({ "recording": ongoing.id, "failure": failure });
-            self.emit("recording.failed", None, data);
+            self.emit("recording.failed", None, &data);
         }
         Some(Event::Recorded {
             recording: number,
@@ -149,14 +166,14 @@ impl Call {
         };
         metrics::counter!(telemetry::CALLS_STARTED, "origin" => record.origin.name()).increment(1);
         metrics::gauge!(telemetry::CALLS_LIVE).increment(1.0);
-        let data = serde_json::json!({
-            "origin": record.origin,
-            "service_number": record.service_number,
-            "calling": record.calling,
-            "called": record.called,
-        });
+        let started = Started {
+            origin: record.origin,
+            service_number: record.service_number.as_deref(),
+            calling: record.calling.as_deref(),
+            called: &record.called,
+        };
+        self.emit("call.started", None, &started);
         let _ = self.tools.writer.call(record);
-        self.emit("call.started", None, data);
     }
 
     /// The call's one record, and its terminal event.
@@ -166,44 +183,24 @@ impl Call {
             .map_or("failed", strowger_domain::cause::Outcome::name);
         metrics::counter!(telemetry::CALLS_ENDED, "outcome" => outcome).increment(1);
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
-        let event = self.event("call.ended", None, ended(&record));
+        let event = events::call_ended(&record, self.next_sequence(), clock::now().utc);
         let _ = self.tools.writer.end(record, event);
     }
 
     /// The same for a call whose actor dies.
-    pub(super) fn write_cut(&self, record: CallRecord) {
+    pub(super) fn write_cut(&mut self, record: CallRecord) {
         metrics::counter!(telemetry::CALLS_ENDED, "outcome" => "failed").increment(1);
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let sequence = self.next_sequence();
         write_cut(&self.tools.writer, record, sequence);
     }
-}
-
-/// The data of a call's terminal event.
-pub(crate) fn ended(record: &CallRecord) -> serde_json::Value {
-    serde_json::json!({
-        "cause": record.cause,
-        "q850": record.q850,
-        "sip_status": record.sip_status,
-        "outcome": record.outcome,
-        "duration_ms": record.duration_ms,
-    })
 }
 
 /// Writes the one record of a call that was cut, and its terminal event.
 pub(crate) fn write_cut(writer: &Writer, record: CallRecord, sequence: u64) {
     let now = clock::now().utc;
     let record = record.cut(now);
-    let event = LoggedEvent {
-        id: EventId::from_uuid(uuid::Uuid::now_v7()),
-        kind: "call.ended".into(),
-        time: now,
-        account: record.account,
-        call: Some(record.id),
-        leg: None,
-        sequence,
-        data: ended(&record),
-    };
+    let event = events::call_ended(&record, sequence, now);
     // A writer that takes no more has said so in the log.
     let _ = writer.end(record, event);
 }

@@ -49,7 +49,7 @@ impl Call {
                 waiting.place = Some(place);
                 let data =
                     serde_json::json!({ "queue": waiting.entry.queue, "position": position });
-                self.emit("call.queued", None, data);
+                self.emit("call.queued", None, &data);
                 Event::Queued { position }
             }
             QueueFact::Rejoined { place } => {

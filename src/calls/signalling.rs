@@ -193,10 +193,10 @@ impl Call {
         self.emit(
             "leg.ringing",
             id,
-            serde_json::json!({ "sip_status": status }),
+            &serde_json::json!({ "sip_status": status }),
         );
         if number == LegNumber::A {
-            self.emit("call.ringing", None, serde_json::json!({}));
+            self.emit("call.ringing", None, &serde_json::json!({}));
             self.report(Progressed::Ringing);
             return;
         }

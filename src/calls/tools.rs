@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Recipient;
 use strowger_domain::directory::Directory;
@@ -29,7 +30,6 @@ pub struct Known {
 }
 
 /// Shared by all calls.
-#[derive(Clone)]
 pub struct Tools {
     /// Signalling.
     pub sip: SipHandle,
@@ -53,6 +53,8 @@ pub struct Tools {
     pub gone: Recipient<CallGone>,
     /// Who keeps the global variables of plans.
     pub globals: Recipient<GlobalsChanged>,
+    /// How long a call of which nothing is heard goes on; `None`: for ever.
+    pub lost_media: Option<Duration>,
     /// The host in our SIP URIs.
     pub advertise: IpAddr,
     /// The codecs that calls may use, the preferred one first.

@@ -66,6 +66,7 @@ const LIMITS: Limits = Limits {
     calls_per_second: Some(500),
     scheduled_in_progress: Some(1_000),
     scheduled_queued: Some(50_000),
+    call_duration_s: None,
 };
 
 const PLAN_NAME: &str = "Welcome menu";

@@ -1,7 +1,6 @@
 //! Admission: how many calls, and how many new calls a second, each account of a path may have.
 //!
-//! Every admitted call holds a [`Ticket`], which must be given back by value. Whoever watches over
-//! the holder keeps the ticket's number and reclaims it when the holder died.
+//! Every admitted call holds a [`Ticket`], which must be given back by value.
 
 use crate::account::{AccountPath, Limits};
 use crate::cause::Cause;
@@ -57,13 +56,6 @@ impl Refusal {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
     number: u64,
-}
-
-impl Ticket {
-    /// Its number, for [`Admission::reclaim`].
-    pub fn number(&self) -> u64 {
-        self.number
-    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -134,26 +126,25 @@ impl Admission {
         Ok(Ticket { number: self.last })
     }
 
-    /// Takes a ticket back: its call is over.
+    /// Takes a ticket back: its call is over. Answers whose channels are free again.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "who gives it back must not keep it"
     )]
-    pub fn give_back(&mut self, ticket: Ticket) {
-        self.reclaim(ticket.number);
-    }
-
-    /// Takes back the ticket of a holder that died with it. Answers whether it was still held.
-    pub fn reclaim(&mut self, number: u64) -> bool {
-        let Some(path) = self.held.remove(&number) else {
-            return false;
-        };
+    pub fn give_back(&mut self, ticket: Ticket) -> Option<AccountPath> {
+        let path = self.held.remove(&ticket.number)?;
         for account in path.iter() {
             if let Some(usage) = self.usage.get_mut(&account) {
                 usage.calls = usage.calls.saturating_sub(1);
             }
         }
-        true
+        Some(path)
+    }
+
+    /// How many calls more an account may have; none: as many as those above it.
+    pub fn free(&self, account: AccountId) -> Option<u32> {
+        let usage = self.usage.get(&account)?;
+        Some(usage.limits.calls?.saturating_sub(usage.calls))
     }
 
     /// The calls of an account and all below it.
@@ -233,21 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn the_ticket_of_a_dead_holder_is_reclaimed_once() {
+    fn a_ticket_that_comes_back_tells_whose_channel_is_free() {
         let mut admission = Admission::default();
-        let ticket = admission
-            .admit(&AccountPath::root(id(1)), some_instant())
-            .unwrap();
-        let number = ticket.number();
-        drop(ticket);
+        let path = AccountPath::root(id(1)).child(id(2));
+        admission.set(id(1), limits(Some(2), None));
         assert_eq!(
-            admission.held(),
-            1,
-            "a ticket that is dropped counts until it is reclaimed"
+            (admission.free(id(1)), admission.free(id(2))),
+            (Some(2), None)
         );
-        assert!(admission.reclaim(number));
-        assert!(!admission.reclaim(number));
-        assert_eq!((admission.held(), admission.calls(id(1))), (0, 0));
+        let ticket = admission.admit(&path, some_instant()).unwrap();
+        assert_eq!((admission.free(id(1)), admission.held()), (Some(1), 1));
+        assert_eq!(admission.give_back(ticket), Some(path));
+        assert_eq!((admission.free(id(1)), admission.held()), (Some(2), 0));
     }
 
     #[test]

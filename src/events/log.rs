@@ -5,13 +5,12 @@
 //! so that a slow or returning reader misses nothing, and what it is told is already kept.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde::Serialize;
 use strowger_domain::ids::{AccountId, EventId};
 use strowger_domain::schedule::ScheduledCall;
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use crate::store::events::Event;
+use crate::store::events::{self, Event, NewEvent};
 use crate::store::{AccountScope, Store, StoreError, Within, Writer};
 
 /// Every type of event, and when it is told.
@@ -73,16 +72,21 @@ pub const CALL_STARTED: &str = "call.started";
 pub const SCHEDULED_CALL_UPDATED: &str = "scheduled_call.updated";
 
 /// Tells a fact that belongs to no call.
-pub fn tell(writer: &Writer, kind: &str, account: AccountId, data: Value, now: DateTime<Utc>) {
-    let event = Event {
-        id: EventId::from_uuid(Uuid::now_v7()),
-        kind: kind.to_owned(),
+pub fn tell(
+    writer: &Writer,
+    kind: &'static str,
+    account: AccountId,
+    data: &impl Serialize,
+    now: DateTime<Utc>,
+) {
+    let event = NewEvent {
+        kind,
         time: now,
         account,
         call: None,
         leg: None,
         sequence: 0,
-        data,
+        data: events::data(data),
     };
     // A writer that takes no more has said so in the log.
     let _refused = writer.event(event);
@@ -103,7 +107,7 @@ pub fn tell_scheduled(writer: &Writer, call: &ScheduledCall) {
         writer,
         SCHEDULED_CALL_UPDATED,
         call.account,
-        data,
+        &data,
         call.updated_at,
     );
 }

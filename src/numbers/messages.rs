@@ -14,3 +14,13 @@ pub struct StartCall {
     /// All that it begins with.
     pub start: Box<Start>,
 }
+
+impl StartCall {
+    /// See [`Start::unless_lost`].
+    #[must_use]
+    pub fn unless_lost(self) -> Self {
+        let Self { number, start } = self;
+        let start = Box::new(start.unless_lost());
+        Self { number, start }
+    }
+}

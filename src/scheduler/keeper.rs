@@ -8,6 +8,7 @@ use crate::accounts::messages::WakeScheduler;
 use crate::accounts::platform::Drain;
 use crate::accounts::root::Root;
 use crate::calls::messages::Progress;
+use crate::calls::ticket::ChannelsFreed;
 use crate::store::{Store, Writer};
 use crate::supervise::{Children, Down, Fate, ProvokePanic};
 
@@ -26,6 +27,7 @@ impl SchedulerKeeper {
                 start: platform.clone().recipient(),
                 find: platform.clone().recipient(),
                 progress: ctx.address().recipient(),
+                freed: ctx.address().recipient(),
             };
             let mut scheduler = Children::new(ctx.address().recipient(), move |(), obituary| {
                 let (store, writer) = (store.clone(), writer.clone());
@@ -88,6 +90,14 @@ impl Handler<Progress> for SchedulerKeeper {
     type Result = ();
 
     fn handle(&mut self, message: Progress, _: &mut Self::Context) {
+        self.forward(message);
+    }
+}
+
+impl Handler<ChannelsFreed> for SchedulerKeeper {
+    type Result = ();
+
+    fn handle(&mut self, message: ChannelsFreed, _: &mut Self::Context) {
         self.forward(message);
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Which call is due, and whether its accounts have room for it, is `domain::schedule`'s agenda to
 //! say. What it starts is first claimed in the store: `dialling` in the database before anything is
-//! dialled, so that no crash dials a call twice.
+//! dialled, so that no crash dials a call twice. Calls that are due together are read, made ready and
+//! claimed together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -13,9 +14,12 @@ use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use strowger_domain::schedule::{Agenda, Effect, Fact, Input, Job, ScheduledCall, State};
 
-use crate::accounts::messages::{FindCall, NotReady, PrepareScheduled, WakeScheduler};
+use crate::accounts::messages::{
+    FindCall, Later, NotReady, PrepareScheduled, ScheduledStart, WakeScheduler,
+};
 use crate::accounts::platform::Drain;
 use crate::calls::messages::{Progress, Stage};
+use crate::calls::ticket::ChannelsFreed;
 use crate::events::log;
 use crate::net::clock;
 use crate::numbers::messages::StartCall;
@@ -27,8 +31,11 @@ use crate::supervise::{Obituary, ProvokePanic};
 const REFRESH: Duration = Duration::from_secs(10);
 /// The pause after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A call that finds no free channel now is tried again after this time, as long as it is valid.
+/// A call that the platform can't take now is tried again after this time, as long as it is valid;
+/// so are those of an account without a free channel, if no channel is heard of before.
 const NO_ROOM: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+/// The same for those of an account that has had its new calls of a second.
+const TOO_FAST: chrono::TimeDelta = chrono::TimeDelta::milliseconds(50);
 
 /// The platform, as the scheduler asks it.
 #[derive(Clone)]
@@ -41,6 +48,18 @@ pub struct Asked {
     pub find: Recipient<FindCall>,
     /// Told how calls go on; outlives the scheduler, so that they tell its successor.
     pub progress: Recipient<Progress>,
+    /// Told when an account that had no channel has some; as above.
+    pub freed: Recipient<ChannelsFreed>,
+}
+
+/// What became of a call that was to be started.
+enum Tried {
+    /// It is claimed, and may be sent.
+    Claimed(AccountId, CallId, StartCall),
+    /// It can't be dialled.
+    NotReady(AccountId, NotReady),
+    /// It was cancelled a moment ago.
+    Gone,
 }
 
 struct InProgress {
@@ -58,6 +77,10 @@ pub struct Scheduler {
     in_progress: HashMap<CallId, InProgress>,
     tree: AccountTree,
     timer: Option<SpawnHandle>,
+    /// Calls to start with the next batch.
+    due: Vec<ScheduledCallId>,
+    /// A batch is being claimed.
+    claiming: bool,
     waiting: Vec<WakeScheduler>,
     /// How calls went on while it was being restored.
     missed: Vec<Progress>,
@@ -77,6 +100,8 @@ impl Scheduler {
             in_progress: HashMap::new(),
             tree: AccountTree::default(),
             timer: None,
+            due: Vec::new(),
+            claiming: false,
             waiting: Vec::new(),
             missed: Vec::new(),
             ready: false,
@@ -259,10 +284,11 @@ impl Scheduler {
                     // It stays queued in the store, for the next process.
                     tracing::debug!(scheduled_call = %id, "draining: not dialled");
                 }
-                Effect::Start(id) => self.start(id, ctx),
+                Effect::Start(id) => self.due.push(id),
                 Effect::Expire(id) => self.expire(id, ctx),
             }
         }
+        self.start(ctx);
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
@@ -275,71 +301,69 @@ impl Scheduler {
         }
     }
 
-    /// Makes a due call ready, claims it, starts it; in that order, so that a call for which there
-    /// is no room stays queued, and none is dialled that is not claimed.
-    fn start(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
-        let (store, asked) = (self.store.clone(), self.asked.clone());
-        let call = CallId::from_uuid(uuid::Uuid::now_v7());
-        let claim = async move {
-            let scope = AccountScope::platform();
-            let queued = store.scheduled_call(&scope, id).await?;
-            let wanted = PrepareScheduled {
-                scheduled_call: id,
-                account: queued.account,
-                booking: queued.booking,
-                call,
-                progress: asked.progress,
-            };
-            let ready = match asked.prepare.send(wanted).await {
-                Ok(Ok(ready)) => ready,
-                Ok(Err(refused)) => return Ok(Err((queued.account, refused))),
-                Err(error) => return Ok(Err((queued.account, lost(error)))),
-            };
-            store
-                .claim_scheduled_call(&scope, id, call, clock::now().utc)
-                .await?;
-            Ok(Ok((queued.account, ready)))
-        };
-        ctx.spawn(
-            claim
-                .into_actor(self)
-                .map(move |claimed, scheduler, ctx| match claimed {
-                    Ok(Ok((account, ready))) => {
-                        let state = State::Dialling;
-                        let going = InProgress {
-                            scheduled_call: id,
-                            account,
-                            state,
-                        };
-                        scheduler.in_progress.insert(call, going);
-                        scheduler.tell(id, account, state, Some(call), None);
-                        scheduler.asked.start.do_send(ready);
-                    }
-                    Ok(Err((
-                        _,
-                        NotReady {
-                            why, later: true, ..
-                        },
-                    ))) => {
-                        tracing::debug!(scheduled_call = %id, why, "a scheduled call waits");
+    /// Makes the due calls ready, claims them, starts them; in that order, so that a call for which
+    /// there is no room stays queued, and none is dialled that is not claimed.
+    fn start(&mut self, ctx: &mut Context<Self>) {
+        if self.claiming || self.due.is_empty() {
+            return;
+        }
+        self.claiming = true;
+        let due = std::mem::take(&mut self.due);
+        let tried = claim(self.store.clone(), self.asked.clone(), due.clone());
+        ctx.spawn(tried.into_actor(self).map(move |tried, scheduler, ctx| {
+            scheduler.claiming = false;
+            match tried {
+                Ok(tried) => scheduler.tried(tried, ctx),
+                Err(error) => {
+                    tracing::error!(%error, calls = due.len(), "due calls can't be claimed");
+                    for id in due {
                         scheduler.defer(id, ctx);
                     }
-                    Ok(Err((account, NotReady { cause, why, .. }))) => {
+                }
+            }
+            scheduler.start(ctx);
+        }));
+    }
+
+    fn tried(&mut self, tried: Vec<(ScheduledCallId, Tried)>, ctx: &mut Context<Self>) {
+        let now = clock::now().utc;
+        for (id, tried) in tried {
+            match tried {
+                Tried::Claimed(account, call, ready) => {
+                    let state = State::Dialling;
+                    let going = InProgress {
+                        scheduled_call: id,
+                        account,
+                        state,
+                    };
+                    self.in_progress.insert(call, going);
+                    self.tell(id, account, state, Some(call), None);
+                    self.asked.start.do_send(ready.unless_lost());
+                    self.agenda.handle(Input::Claimed(id), now);
+                }
+                Tried::NotReady(account, NotReady { cause, why, later }) => match later {
+                    None => {
                         tracing::info!(scheduled_call = %id, why, "a scheduled call was refused");
-                        scheduler.tell_failed(id, account, cause, &why);
-                        scheduler.keep(id, Fact::Refused { cause, why });
-                        scheduler.advance(Input::Dropped(id), ctx);
+                        self.tell_failed(id, account, cause, &why);
+                        self.keep(id, Fact::Refused { cause, why });
+                        self.agenda.handle(Input::Dropped(id), now);
                     }
-                    // It was cancelled a moment ago.
-                    Err(StoreError::Stale | StoreError::NotFound) => {
-                        scheduler.advance(Input::Dropped(id), ctx);
+                    Some(Later::Some) => self.defer(id, ctx),
+                    Some(Later::Freed(account)) => {
+                        let until = now + NO_ROOM;
+                        self.agenda
+                            .handle(Input::NoChannel { id, account, until }, now);
                     }
-                    Err(error) => {
-                        tracing::error!(%error, scheduled_call = %id, "a call can't be claimed");
-                        scheduler.defer(id, ctx);
+                    Some(Later::Soon(account)) => {
+                        let until = now + TOO_FAST;
+                        self.agenda
+                            .handle(Input::NoChannel { id, account, until }, now);
                     }
-                }),
-        );
+                },
+                Tried::Gone => self.agenda.handle(Input::Dropped(id), now),
+            }
+        }
+        self.advance(Input::Tick, ctx);
     }
 
     fn defer(&mut self, id: ScheduledCallId, ctx: &mut Context<Self>) {
@@ -453,7 +477,7 @@ impl Scheduler {
             &self.writer,
             log::SCHEDULED_CALL_UPDATED,
             account,
-            data,
+            &data,
             now,
         );
     }
@@ -475,11 +499,68 @@ async fn lives(
     None
 }
 
-fn lost(error: MailboxError) -> NotReady {
+/// Reads due calls, asks the platform to make them ready, and claims those that are, all in one
+/// transaction.
+async fn claim(
+    store: Store,
+    asked: Asked,
+    due: Vec<ScheduledCallId>,
+) -> Result<Vec<(ScheduledCallId, Tried)>, StoreError> {
+    let scope = AccountScope::platform();
+    let queued = store.scheduled_calls_of(&scope, &due).await?;
+    let mut tried: BTreeMap<_, _> = due.iter().map(|id| (*id, Tried::Gone)).collect();
+    let names: Vec<_> = queued
+        .iter()
+        .map(|queued| {
+            let call = CallId::from_uuid(uuid::Uuid::now_v7());
+            (queued.id, queued.account, call)
+        })
+        .collect();
+    let calls = queued.into_iter().zip(&names);
+    let calls = calls.map(|(queued, (id, account, call))| ScheduledStart {
+        scheduled_call: *id,
+        account: *account,
+        booking: queued.booking,
+        call: *call,
+        progress: asked.progress.clone(),
+    });
+    let wanted = PrepareScheduled {
+        calls: calls.collect(),
+        freed: asked.freed.clone(),
+    };
+    let answers = asked.prepare.send(wanted).await.unwrap_or_default();
+    let mut ready = BTreeMap::new();
+    let mut answers = answers.into_iter();
+    for (id, account, call) in &names {
+        match answers.next().unwrap_or_else(|| Err(lost())) {
+            Ok(start) => {
+                ready.insert(*id, (*account, *call, start));
+            }
+            Err(refused) => {
+                tried.insert(*id, Tried::NotReady(*account, refused));
+            }
+        }
+    }
+    let claims: Vec<_> = ready
+        .iter()
+        .map(|(id, (_, call, _))| (*id, *call))
+        .collect();
+    let now = clock::now().utc;
+    for claimed in store.claim_scheduled_calls(&scope, &claims, now).await? {
+        if let Some((account, call, start)) = ready.remove(&claimed.id) {
+            tried.insert(claimed.id, Tried::Claimed(account, call, start));
+        }
+    }
+    // In the order in which they were due.
+    let tried = due.iter().filter_map(|id| tried.remove_entry(id));
+    Ok(tried.collect())
+}
+
+fn lost() -> NotReady {
     NotReady {
         cause: Cause::TemporaryFailure,
-        why: error.to_string(),
-        later: true,
+        why: "the platform was lost".into(),
+        later: Some(Later::Some),
     }
 }
 
@@ -497,6 +578,15 @@ impl Handler<WakeScheduler> for Scheduler {
 
     fn handle(&mut self, wake: WakeScheduler, ctx: &mut Self::Context) {
         self.woken(wake, ctx);
+    }
+}
+
+impl Handler<ChannelsFreed> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, freed: ChannelsFreed, ctx: &mut Self::Context) {
+        let ChannelsFreed { account, channels } = freed;
+        self.advance(Input::Freed { account, channels }, ctx);
     }
 }
 

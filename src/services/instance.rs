@@ -53,11 +53,11 @@ struct Keep {
 }
 
 impl Keep {
-    fn tell(&self, kind: &str, mut data: serde_json::Value) {
+    fn tell(&self, kind: &'static str, mut data: serde_json::Value) {
         if let Some(fields) = data.as_object_mut() {
             fields.insert("instance".into(), serde_json::json!(self.id));
         }
-        log::tell(&self.writer, kind, self.account, data, clock::now().utc);
+        log::tell(&self.writer, kind, self.account, &data, clock::now().utc);
     }
 
     fn tell_page(&self, request: &PageRequest) {
@@ -179,8 +179,10 @@ impl Instance {
             },
             network: run.wanted.from.clone(),
             presentation: run.wanted.from,
+            max_duration: run.max_duration,
             ticket: run.ticket,
             tools: run.tools,
+            unless_begun: None,
         };
         let obituary = Obituary::once(ctx.address().recipient(), run.call);
         self.call = Some(self.threads.start(start, Some(obituary)));

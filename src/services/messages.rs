@@ -1,5 +1,8 @@
 //! What is asked of a service, and what it takes to run an instance of it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix::Message;
 use serde::Deserialize;
 use strowger_domain::account::{AccountPath, Permissions};
@@ -92,12 +95,14 @@ pub struct Run {
     pub path: AccountPath,
     /// What the account may do.
     pub permissions: Permissions,
+    /// No call of its account lasts longer.
+    pub max_duration: Duration,
     /// Its share of the limits.
     pub ticket: CallTicket,
     /// Its pages and strings; `None` before it is prepared.
     pub settings: Option<Settings>,
     /// What its call needs.
-    pub tools: Tools,
+    pub tools: Arc<Tools>,
     /// Who asks for pages.
     pub http: HttpClient,
     /// Where its progress is kept.
@@ -136,6 +141,11 @@ impl RunInstance {
     /// Its name.
     pub fn id(&self) -> InstanceId {
         self.0.id
+    }
+
+    /// Whose it is.
+    pub fn account(&self) -> AccountId {
+        self.0.path.account()
     }
 
     /// Reads the service and keeps the instance's row, before anything is dialled.

@@ -17,6 +17,8 @@ use crate::events::http_client::{HttpClient, Request};
 const MAX_KEPT: usize = 32 << 20;
 /// Remote audio may be this large.
 const MAX_REMOTE: usize = 10 << 20;
+/// A file that was looked at so short a time ago is played as it was.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long fetched audio is kept when its server does not say.
 const REMOTE_KEPT: Duration = Duration::from_mins(1);
 /// How long fetched audio is kept at most, whatever its server says.
@@ -42,6 +44,8 @@ struct Kept {
     sound: player::Sound,
     /// The file's time of change.
     changed: Option<SystemTime>,
+    /// When it was read, or found unchanged.
+    looked: tokio::time::Instant,
     /// When a fetched one has to be fetched again.
     until: Option<tokio::time::Instant>,
 }
@@ -100,7 +104,11 @@ impl SoundLibrary {
     }
 
     /// Whether all of these can be had without waiting for a disk, a program or a server.
-    pub fn resolve_now(&self, sounds: &[Sound]) -> Option<Vec<player::Sound>> {
+    pub fn resolve_now(&self, account: AccountId, sounds: &[Sound]) -> Option<Vec<player::Sound>> {
+        let file = |name: &str| {
+            let key = Key::File(self.files.path(account, name).ok()?);
+            self.look(&key, |kept| kept.looked.elapsed() < FRESH)
+        };
         sounds
             .iter()
             .map(|sound| match sound {
@@ -108,7 +116,9 @@ impl SoundLibrary {
                 Sound::Tone(tone) => Some(player::Sound::Tone(media_tone(*tone))),
                 Sound::Silence(length) => Some(player::Sound::Silence(*length)),
                 Sound::Music => Some(player::Sound::Pcm(Arc::clone(&self.music))),
-                Sound::Audio(_) | Sound::File(_) | Sound::Url(_) | Sound::Text { .. } => None,
+                Sound::Audio(id) => file(&Self::audio_name(*id)),
+                Sound::File(name) => file(name),
+                Sound::Url(_) | Sound::Text { .. } => None,
             })
             .collect()
     }
@@ -122,7 +132,11 @@ impl SoundLibrary {
         let metadata = tokio::fs::metadata(&path).await.map_err(read)?;
         let changed = metadata.modified().ok();
         let key = Key::File(path.clone());
-        if let Some(sound) = self.look(&key, |kept| kept.changed == changed) {
+        let unchanged = |kept: &mut Kept| {
+            kept.looked = tokio::time::Instant::now();
+            kept.changed == changed
+        };
+        if let Some(sound) = self.look(&key, unchanged) {
             return Ok(sound);
         }
         let bytes = tokio::fs::read(&path).await.map_err(read)?;
@@ -132,6 +146,7 @@ impl SoundLibrary {
             Kept {
                 sound: sound.clone(),
                 changed,
+                looked: tokio::time::Instant::now(),
                 until: None,
             },
         );
@@ -167,6 +182,7 @@ impl SoundLibrary {
                 Kept {
                     sound: sound.clone(),
                     changed: None,
+                    looked: now,
                     until,
                 },
             );
@@ -174,14 +190,13 @@ impl SoundLibrary {
         Ok(sound)
     }
 
-    fn look(&self, key: &Key, is_fresh: impl Fn(&Kept) -> bool) -> Option<player::Sound> {
-        let kept = self
+    fn look(&self, key: &Key, is_fresh: impl Fn(&mut Kept) -> bool) -> Option<player::Sound> {
+        let mut kept = self
             .kept
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        kept.get(key)
-            .filter(|kept| is_fresh(kept))
-            .map(|kept| kept.sound.clone())
+        let kept = kept.get_mut(key)?;
+        is_fresh(kept).then(|| kept.sound.clone())
     }
 
     fn keep(&self, key: Key, new: Kept) {

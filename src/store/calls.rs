@@ -122,7 +122,7 @@ impl Store {
         &self,
         scope: &AccountScope,
         now: DateTime<Utc>,
-        mut event_id: impl FnMut() -> EventId,
+        event_id: impl FnMut() -> EventId,
     ) -> Result<Vec<CallRecord>, StoreError> {
         let now = utc(now);
         let transaction = self.begin().await?;
@@ -139,11 +139,11 @@ impl Store {
             let (sequence, time) = events::last_of(&transaction, record.id).await?;
             // Nobody knows when it was cut, but then it still lived.
             let record = record.cut(time.unwrap_or(now));
-            endings.push(events::call_ended(event_id(), &record, sequence + 1, now));
+            endings.push(events::call_ended(&record, sequence + 1, now));
             records.push(record);
         }
         writer::write_calls(&transaction, &records).await?;
-        writer::write_events(&transaction, &endings).await?;
+        writer::write_events(&transaction, &endings, event_id).await?;
         transaction.commit().await?;
         Ok(records)
     }

@@ -1,16 +1,23 @@
 //! The event log: what happened, in the order of writing. A reader that knows the last event it got
 //! reads on from there.
+//!
+//! A row holds a *bundle*: the events that one call (or one account, outside of calls) told between
+//! two writings. An event is named after its bundle, with its place in it as the last 16 bits, so
+//! that a reader may stop and go on within a bundle.
 
 use super::scope::{AccountScope, Within};
-use super::text::{json, signed, unsigned};
 use super::{Store, StoreError, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId, EventId, LegId};
 use strowger_entity::events::{ActiveModel, Column, Entity, Model};
+use uuid::Uuid;
 
 /// One event of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,55 +40,160 @@ pub struct Event {
     pub data: Value,
 }
 
-fn row(model: Model) -> Event {
-    Event {
-        id: EventId::from_uuid(model.id),
-        kind: model.kind,
-        time: model.time,
+/// An event that is to be kept; it has its name from then on.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its type in the catalogue.
+    pub kind: &'static str,
+    /// When it happened.
+    pub time: DateTime<Utc>,
+    /// Where.
+    pub account: AccountId,
+    /// In which call.
+    pub call: Option<CallId>,
+    /// To which leg.
+    pub leg: Option<LegId>,
+    /// Counts within a call from 1, without gaps; 0 outside of a call.
+    pub sequence: u64,
+    /// What else is known, as JSON.
+    pub data: Box<RawValue>,
+}
+
+/// What else is known of an event, as it is kept and told.
+pub fn data(known: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(known).unwrap_or_else(|error| {
+        debug_assert!(false, "a type of ours always has its JSON: {error}");
+        RawValue::NULL.to_owned()
+    })
+}
+
+/// The last 16 bits of an event's name are its place in its bundle.
+const PLACES: u128 = 0xffff;
+/// The most events of a bundle: a reader that wants one reads all of them.
+const MOST_BUNDLED: usize = 200;
+
+/// An event within its bundle.
+#[derive(Serialize)]
+struct Fact<'a> {
+    kind: &'a str,
+    /// Microseconds since 1970.
+    time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leg: Option<LegId>,
+    sequence: u64,
+    data: &'a RawValue,
+}
+
+/// The same, as it is read.
+#[derive(Deserialize)]
+struct KeptFact {
+    kind: String,
+    time: i64,
+    #[serde(default)]
+    leg: Option<LegId>,
+    sequence: u64,
+    data: Value,
+}
+
+/// Sorts events into bundles, and names these. Within a bundle they keep their order.
+pub(super) fn bundles(
+    events: &[impl std::borrow::Borrow<NewEvent>],
+    mut name: impl FnMut() -> EventId,
+) -> Vec<ActiveModel> {
+    let mut sorted: Vec<Vec<&NewEvent>> = Vec::new();
+    let mut open: HashMap<(AccountId, Option<CallId>), usize> = HashMap::new();
+    for event in events {
+        let event = event.borrow();
+        let place = open
+            .entry((event.account, event.call))
+            .or_insert(sorted.len());
+        match sorted.get_mut(*place) {
+            Some(bundle) if bundle.len() < MOST_BUNDLED => bundle.push(event),
+            _ => {
+                *place = sorted.len();
+                sorted.push(vec![event]);
+            }
+        }
+    }
+    let model = |events: Vec<&NewEvent>| {
+        let last = events.last()?;
+        let facts: Vec<_> = events
+            .iter()
+            .map(|event| Fact {
+                kind: event.kind,
+                time: event.time.timestamp_micros(),
+                leg: event.leg,
+                sequence: event.sequence,
+                data: &event.data,
+            })
+            .collect();
+        Some(ActiveModel {
+            position: NotSet,
+            id: Set(bundle_of(name())),
+            account_id: Set(last.account.uuid()),
+            call_id: Set(last.call.map(CallId::uuid)),
+            last_time: Set(utc(last.time)),
+            facts: Set(serde_json::to_string(&facts).unwrap_or_default()),
+        })
+    };
+    sorted.into_iter().filter_map(model).collect()
+}
+
+/// The name of the bundle that this event is in.
+fn bundle_of(event: EventId) -> Uuid {
+    Uuid::from_u128(event.uuid().as_u128() & !PLACES)
+}
+
+fn place_of(event: EventId) -> usize {
+    usize::try_from(event.uuid().as_u128() & PLACES).unwrap_or(usize::MAX)
+}
+
+/// The events of a bundle, in their order.
+fn unpack(model: &Model) -> Result<Vec<Event>, StoreError> {
+    let facts: Vec<KeptFact> =
+        serde_json::from_str(&model.facts).map_err(|source| StoreError::Unreadable {
+            table: "events",
+            source,
+        })?;
+    let events = facts.into_iter().zip(0_u128..).map(|(fact, place)| Event {
+        id: EventId::from_uuid(Uuid::from_u128(model.id.as_u128() | place)),
+        kind: fact.kind,
+        time: DateTime::from_timestamp_micros(fact.time).unwrap_or(model.last_time),
         account: AccountId::from_uuid(model.account_id),
         call: model.call_id.map(CallId::from_uuid),
-        leg: model.leg_id.map(LegId::from_uuid),
-        sequence: unsigned(model.sequence),
-        data: model.data,
-    }
+        leg: fact.leg,
+        sequence: fact.sequence,
+        data: fact.data,
+    });
+    Ok(events.collect())
 }
 
-pub(super) fn model(event: &Event) -> ActiveModel {
-    ActiveModel {
-        position: NotSet,
-        id: Set(event.id.uuid()),
-        account_id: Set(event.account.uuid()),
-        kind: Set(event.kind.clone()),
-        time: Set(utc(event.time)),
-        call_id: Set(event.call.map(CallId::uuid)),
-        leg_id: Set(event.leg.map(LegId::uuid)),
-        sequence: Set(signed(event.sequence)),
-        data: Set(event.data.clone()),
-    }
+/// What a terminal event tells of its call.
+#[derive(Serialize)]
+struct Ended<'a> {
+    cause: &'a Option<strowger_domain::cause::Cause>,
+    q850: Option<u8>,
+    sip_status: Option<u16>,
+    outcome: &'a Option<strowger_domain::cause::Outcome>,
+    duration_ms: u64,
 }
 
-/// The terminal event of a call that was cut.
-pub(super) fn call_ended(
-    id: EventId,
-    record: &CallRecord,
-    sequence: u64,
-    now: DateTime<Utc>,
-) -> Event {
-    Event {
-        id,
-        kind: "call.ended".to_owned(),
-        time: now,
+/// The terminal event of a call with this record.
+pub fn call_ended(record: &CallRecord, sequence: u64, time: DateTime<Utc>) -> NewEvent {
+    NewEvent {
+        kind: "call.ended",
+        time,
         account: record.account,
         call: Some(record.id),
         leg: None,
         sequence,
-        data: json(&serde_json::json!({
-            "cause": record.cause,
-            "q850": record.q850,
-            "sip_status": record.sip_status,
-            "outcome": record.outcome,
-            "duration_ms": record.duration_ms,
-        })),
+        data: data(&Ended {
+            cause: &record.cause,
+            q850: record.q850,
+            sip_status: record.sip_status,
+            outcome: &record.outcome,
+            duration_ms: record.duration_ms,
+        }),
     }
 }
 
@@ -90,18 +202,16 @@ pub(super) async fn last_of(
     db: &impl ConnectionTrait,
     call: CallId,
 ) -> Result<(u64, Option<DateTime<Utc>>), StoreError> {
-    let last: Option<(i64, DateTime<Utc>)> = Entity::find()
-        .select_only()
-        .column(Column::Sequence)
-        .column(Column::Time)
+    let bundle = Entity::find()
         .filter(Column::CallId.eq(call.uuid()))
-        .order_by_desc(Column::Sequence)
-        .into_tuple()
+        .order_by_desc(Column::Position)
         .one(db)
         .await?;
-    Ok(last.map_or((0, None), |(sequence, time)| {
-        (unsigned(sequence), Some(time))
-    }))
+    let Some(bundle) = bundle else {
+        return Ok((0, None));
+    };
+    let last = unpack(&bundle)?.pop();
+    Ok(last.map_or((0, None), |event| (event.sequence, Some(event.time))))
 }
 
 impl Store {
@@ -115,18 +225,33 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Event>, StoreError> {
         let within = self.within(scope, within, Column::AccountId).await?;
-        let after = match after {
-            Some(id) => self.position_of(scope, id).await?,
-            None => 0,
+        let seen = match after {
+            Some(id) => self.position_of(scope, id).await?.map(|at| (at, id)),
+            None => None,
         };
+        // The bundle of the last event that was seen comes again, for what stands behind it.
+        let from = seen.map_or(0, |(position, _)| position);
         let models = Entity::find()
             .filter(within)
-            .filter(Column::Position.gt(after))
+            .filter(Column::Position.gte(from))
             .order_by_asc(Column::Position)
-            .limit(limit)
+            .limit(limit.saturating_add(1))
             .all(&self.db)
             .await?;
-        Ok(models.into_iter().map(row).collect())
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut events = Vec::new();
+        for model in models {
+            let first = match seen {
+                Some((position, id)) if position == model.position => place_of(id) + 1,
+                _ => 0,
+            };
+            events.extend(unpack(&model)?.into_iter().skip(first));
+            if events.len() >= limit {
+                events.truncate(limit);
+                break;
+            }
+        }
+        Ok(events)
     }
 
     /// The last event that was written: where a reader begins that wants only what comes.
@@ -136,15 +261,13 @@ impl Store {
         within: Within,
     ) -> Result<Option<EventId>, StoreError> {
         let within = self.within(scope, within, Column::AccountId).await?;
-        let id: Option<uuid::Uuid> = Entity::find()
-            .select_only()
-            .column(Column::Id)
+        let last = Entity::find()
             .filter(within)
             .order_by_desc(Column::Position)
-            .into_tuple()
             .one(&self.db)
             .await?;
-        Ok(id.map(EventId::from_uuid))
+        let events = last.as_ref().map(unpack).transpose()?;
+        Ok(events.and_then(|mut events| Some(events.pop()?.id)))
     }
 
     /// The events of one call, in order.
@@ -156,31 +279,39 @@ impl Store {
         let models = Entity::find()
             .filter(Column::CallId.eq(call.uuid()))
             .filter(scope.sees(Column::AccountId))
-            .order_by_asc(Column::Sequence)
             .order_by_asc(Column::Position)
             .all(&self.db)
             .await?;
-        Ok(models.into_iter().map(row).collect())
+        let mut events = Vec::new();
+        for model in models {
+            events.extend(unpack(&model)?);
+        }
+        events.sort_by_key(|event| event.sequence);
+        Ok(events)
     }
 
-    /// Forgets the events of before this time.
+    /// Forgets the bundles that ended before this time, and answers how many.
     pub async fn forget_events(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let gone = Entity::delete_many()
-            .filter(Column::Time.lt(utc(before)))
+            .filter(Column::LastTime.lt(utc(before)))
             .exec(&self.db)
             .await?;
         Ok(gone.rows_affected)
     }
 
-    async fn position_of(&self, scope: &AccountScope, id: EventId) -> Result<i64, StoreError> {
+    async fn position_of(
+        &self,
+        scope: &AccountScope,
+        id: EventId,
+    ) -> Result<Option<i64>, StoreError> {
         let position: Option<i64> = Entity::find()
             .select_only()
             .column(Column::Position)
-            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::Id.eq(bundle_of(id)))
             .filter(scope.sees(Column::AccountId))
             .into_tuple()
             .one(&self.db)
             .await?;
-        Ok(position.unwrap_or(0))
+        Ok(position)
     }
 }

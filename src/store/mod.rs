@@ -57,7 +57,7 @@ impl Store {
             .sqlx_logging(false)
             .record_stmt_in_spans(false)
             .connect_timeout(Duration::from_secs(10))
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(4))
             .min_connections(1)
             .max_connections(16);
         if url.starts_with("sqlite:") {

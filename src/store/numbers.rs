@@ -5,7 +5,10 @@ use super::text::{name, named};
 use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
 use std::collections::BTreeMap;
 pub use strowger_domain::directory::NumberStatus;
 use strowger_domain::e164::{E164, NumberClass};
@@ -189,17 +192,45 @@ impl Store {
         &self,
         scope: &AccountScope,
     ) -> Result<Vec<DirectoryRow>, StoreError> {
+        self.rows_of_directory(scope, Condition::all(), Condition::all())
+            .await
+    }
+
+    /// The same of these numbers, and of those that run these plans.
+    pub async fn changed_directory_rows(
+        &self,
+        scope: &AccountScope,
+        numbers: &[NumberId],
+        plans: &[PlanId],
+    ) -> Result<Vec<DirectoryRow>, StoreError> {
+        let which = Condition::any()
+            .add(Column::Id.is_in(numbers.iter().map(|id| id.uuid())))
+            .add(Column::PlanId.is_in(plans.iter().map(|id| id.uuid())));
+        let select = Entity::find().select_only().column(Column::PlanId);
+        let used = select.filter(which.clone()).into_query();
+        let used = Condition::all().add(call_plans::Column::Id.in_subquery(used));
+        self.rows_of_directory(scope, which, used).await
+    }
+
+    async fn rows_of_directory(
+        &self,
+        scope: &AccountScope,
+        which: Condition,
+        of_plans: Condition,
+    ) -> Result<Vec<DirectoryRow>, StoreError> {
         let published = call_plans::Entity::find()
             .select_only()
             .column(call_plans::Column::Id)
             .column(call_plans::Column::PublishedVersion)
             .filter(call_plans::Column::PublishedVersion.is_not_null())
+            .filter(of_plans)
             .into_tuple::<(uuid::Uuid, i32)>()
             .all(&self.db)
             .await?
             .into_iter()
             .collect::<BTreeMap<_, _>>();
         let models = Entity::find()
+            .filter(which)
             .filter(scope.sees(Column::AccountId))
             .order_by_asc(Column::Number)
             .all(&self.db)

@@ -3,7 +3,7 @@
 
 mod progress;
 
-pub(super) use progress::apply;
+pub(super) use progress::apply_all;
 pub use progress::{Counts, ScheduledUpdate};
 pub use strowger_domain::schedule::{ScheduledCall, State as ScheduledState};
 

@@ -1,19 +1,25 @@
 //! Writes what calls leave behind, in batches, off the call path.
 //!
 //! Whoever has something to keep hands it over and goes on. One task writes it, in the order in
-//! which it came, within 100 ms or 500 pieces, each batch in one transaction. While the database is
-//! away the pieces wait in memory, up to a bound. Every piece has an identifier, so writing it twice
-//! (when a commit's answer was lost) changes nothing.
+//! which it came, within 100 ms or [`WriterSettings::batch`] pieces, each batch in one transaction.
+//! Every row has an identifier, so writing it twice (when a commit's answer was lost) changes
+//! nothing.
+//!
+//! While the database is away the pieces wait in memory, up to [`WriterSettings::capacity`]. When
+//! three quarters of that are taken, events and the traces of calls that live are refused, so that
+//! the rest is there for what can't be had again: records, recordings, and how scheduled calls went.
 
 mod batch;
+mod insert;
 mod task;
 
-pub(super) use batch::{write_calls, write_events};
+pub(super) use batch::{write_calls, write_events, write_scheduled};
 
 use super::Store;
-use super::events::Event;
+use super::events::NewEvent;
 use super::recordings::Recording;
 use super::scheduled_calls::ScheduledUpdate;
+use crate::telemetry;
 use std::time::Duration;
 use strowger_domain::cdr::CallRecord;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -36,8 +42,9 @@ pub struct WriterSettings {
 impl Default for WriterSettings {
     fn default() -> Self {
         Self {
-            capacity: 100_000,
-            batch: 500,
+            // A quarter of a gigabyte at most: a call leaves about ten pieces of half a kilobyte.
+            capacity: 500_000,
+            batch: 4_000,
             delay: Duration::from_millis(100),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
@@ -64,13 +71,13 @@ pub(super) enum Piece {
     /// A call as it stands, live or ended.
     Call(Box<CallRecord>),
     /// A call's record and its terminal event: never one without the other.
-    End(Box<(CallRecord, Event)>),
+    End(Box<(CallRecord, NewEvent)>),
     /// A finished recording.
     Recording(Box<Recording>),
     /// What happened to a scheduled call.
     Scheduled(Box<ScheduledUpdate>),
     /// An event.
-    Event(Box<Event>),
+    Event(Box<NewEvent>),
 }
 
 impl Piece {
@@ -90,7 +97,10 @@ impl Piece {
             Self::End(end) => end.0.id.to_string(),
             Self::Recording(recording) => recording.id.to_string(),
             Self::Scheduled(update) => update.id.to_string(),
-            Self::Event(event) => event.id.to_string(),
+            Self::Event(event) => match event.call {
+                Some(call) => format!("{call}/{}", event.sequence),
+                None => event.kind.to_owned(),
+            },
         }
     }
 }
@@ -99,28 +109,37 @@ impl Writer {
     /// Starts the writing task on the current tokio runtime. It ends when the last clone is dropped
     /// and everything is written.
     pub fn start(store: Store, settings: WriterSettings) -> Self {
+        let (writer, task) = Self::new(store, settings);
+        tokio::spawn(task);
+        writer
+    }
+
+    /// A writer, and the task that writes, which is to be run where it delays nobody.
+    pub fn new(
+        store: Store,
+        settings: WriterSettings,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (pieces, waiting) = mpsc::channel(settings.capacity);
         let (flushes, asked) = mpsc::unbounded_channel();
         let (wrote, written) = watch::channel(0);
-        tokio::spawn(task::run(task::Task::new(
-            store, settings, waiting, asked, wrote,
-        )));
-        Self {
+        let task = task::run(task::Task::new(store, settings, waiting, asked, wrote));
+        let writer = Self {
             pieces,
             flushes,
             written,
-        }
+        };
+        (writer, task)
     }
 
     /// Keeps a call as it stands, so that a crash leaves a trace. A call whose record is kept changes
     /// no more.
     pub fn call(&self, call: CallRecord) -> Result<(), Refused> {
-        self.put(Piece::Call(Box::new(call)))
+        self.put_if_room(Piece::Call(Box::new(call)))
     }
 
     /// Keeps the record of a call that has ended and its terminal event, in one transaction: a crash
     /// leaves both or none.
-    pub fn end(&self, record: CallRecord, ended: Event) -> Result<(), Refused> {
+    pub fn end(&self, record: CallRecord, ended: NewEvent) -> Result<(), Refused> {
         self.put(Piece::End(Box::new((record, ended))))
     }
 
@@ -134,9 +153,10 @@ impl Writer {
         self.put(Piece::Scheduled(Box::new(update)))
     }
 
-    /// Keeps an event. Events are read in the order in which they were handed over.
-    pub fn event(&self, event: Event) -> Result<(), Refused> {
-        self.put(Piece::Event(Box::new(event)))
+    /// Keeps an event. Those of a call are read in the order in which they were handed over, and so
+    /// are those of an account that belong to no call.
+    pub fn event(&self, event: NewEvent) -> Result<(), Refused> {
+        self.put_if_room(Piece::Event(Box::new(event)))
     }
 
     /// Waits until everything that was handed over before is written. While the database is away,
@@ -160,14 +180,29 @@ impl Writer {
         self.pieces.max_capacity() - self.pieces.capacity()
     }
 
+    fn put_if_room(&self, piece: Piece) -> Result<(), Refused> {
+        if self.pieces.capacity() < self.pieces.max_capacity() / 4 {
+            return Err(lost(&piece, "three quarters of the room are taken"));
+        }
+        self.put(piece)
+    }
+
     fn put(&self, piece: Piece) -> Result<(), Refused> {
-        self.pieces.try_send(piece).map_err(|error| {
-            let piece = match &error {
-                mpsc::error::TrySendError::Full(piece)
-                | mpsc::error::TrySendError::Closed(piece) => piece.kind(),
-            };
-            tracing::error!(piece, %error, "what a call left behind is lost");
-            Refused
+        self.pieces.try_send(piece).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(piece) => lost(&piece, "too many wait"),
+            mpsc::error::TrySendError::Closed(piece) => lost(&piece, "the writer has ended"),
         })
     }
+}
+
+fn lost(piece: &Piece, why: &str) -> Refused {
+    let (kind, id) = (piece.kind(), piece.id());
+    metrics::counter!(telemetry::RECORDS_LOST, "piece" => kind).increment(1);
+    tracing::error!(
+        piece = kind,
+        piece.id = id,
+        why,
+        "what a call left behind is lost"
+    );
+    Refused
 }

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 use strowger::store::numbers::NumberStatus;
 use strowger::supervise;
 use strowger_domain::account::Limits;
+use strowger_domain::cause::Cause;
 
 use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Owner, Phone, SECOND_NUMBER, audio, plan};
+
+const OFFICE: &str = "+442079460101";
 
 /// Answers, and waits until the caller hangs up.
 fn hello() -> Value {
@@ -138,5 +141,80 @@ async fn no_more_scheduled_calls_wait_than_may() {
         platform.api.post(path, &wish).await.faults(),
         [" too_many_queued"]
     );
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn a_call_ends_when_it_has_lasted_as_long_as_its_account_lets_it() {
+    let phone = Phone::start().await;
+    let limits = Limits {
+        call_duration_s: Some(1),
+        ..Limits::default()
+    };
+    let platform = Builder::new(hello(), &phone)
+        .limits(Owner::Carrier, limits)
+        .start()
+        .await;
+    let mut a = platform.called_by(&phone).await;
+    a.is_answered().await;
+    a.say(900);
+    assert_eq!(a.is_over().await.q850, Some(102));
+    let record = platform.record().await;
+    assert_eq!(record.cause, Some(Cause::RecoveryOnTimer));
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn a_call_ends_when_its_parties_fall_silent_and_never_say_goodbye() {
+    let mut phone = Phone::start().await;
+    let office = plan("office", None).deliver("office", OFFICE, json!({}), json!({}));
+    let platform = Builder::new(office.build(), &phone)
+        .set(|settings| settings.lost_media_s = Some("1".into()))
+        .start()
+        .await;
+    let mut a = platform.called_by(&phone).await;
+    let mut b = phone.rings().await;
+    b.answer();
+    b.is_acknowledged().await;
+    a.is_answered().await;
+    a.say(900);
+    b.hears(900).await;
+    for line in [&a, &b] {
+        line.sound.unplug();
+    }
+    assert_eq!(a.is_over().await.q850, Some(102));
+    assert_eq!(b.is_over().await.q850, Some(102));
+    let record = platform.record().await;
+    assert_eq!(record.cause, Some(Cause::RecoveryOnTimer));
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn a_scheduled_call_waits_for_a_channel_and_is_dialled_when_one_is_free() {
+    let mut phone = Phone::start().await;
+    let limits = Limits {
+        calls: Some(1),
+        ..Limits::default()
+    };
+    let platform = Builder::new(hello(), &phone)
+        .limits(Owner::Customer, limits)
+        .start()
+        .await;
+    let parties = ["+447700900123", "+447700900124", "+447700900125"];
+    let mut ids = Vec::new();
+    for party in parties {
+        ids.push(platform.schedule(party).await);
+    }
+    for (id, party) in ids.iter().zip(parties) {
+        let mut line = phone.rings().await;
+        assert_eq!(line.dialled(), party);
+        line.answer();
+        line.is_acknowledged().await;
+        platform.scheduled_is(id, "in_progress").await;
+        assert!(phone.is_quiet(), "there is one channel");
+        line.hang_up();
+        line.is_over().await;
+        platform.scheduled_is(id, "completed").await;
+    }
     platform.finish().await;
 }

@@ -18,6 +18,7 @@ mod inbound_call;
 mod limits;
 mod malformed;
 mod menu;
+mod outage;
 mod outbound_service;
 mod queue;
 mod recording;

@@ -7,6 +7,7 @@ use strowger::accounts::root::AddressOf;
 use strowger::conferences::messages::RoomName;
 use strowger::queues::messages::QueueName;
 use strowger::supervise;
+use strowger_domain::account::Limits;
 use strowger_domain::cause::Cause;
 use strowger_domain::ids::CallId;
 
@@ -450,5 +451,50 @@ async fn a_call_that_panics_after_all_above_it_did_has_one_record_still() {
         2,
         "what is known of its legs is on record"
     );
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn limits_hold_and_those_in_a_room_meet_when_the_platform_panics() {
+    let mut phone = Phone::start().await;
+    let room = json!({ "room": "monday", "tones": false });
+    let room = plan("room", None)
+        .node("room", "conference", room, json!({}))
+        .build();
+    let limits = Limits {
+        calls: Some(2),
+        ..Limits::default()
+    };
+    let platform = Builder::new(room, &phone)
+        .limits(Owner::Customer, limits)
+        .start()
+        .await;
+    let mut a = platform.called_by(&phone).await;
+    a.is_answered().await;
+    for restarts in 1..=2 {
+        platform.app().root.do_send(ProvokePanic::Platform);
+        eventually("it lives again", || async {
+            (platform.observed().await.restarts == restarts).then_some(())
+        })
+        .await;
+    }
+    // It enters the same room, and takes the last channel.
+    let mut b = platform.called_by(&phone).await;
+    b.is_answered().await;
+    hear_each_other(&a, &b).await;
+    let mut c = platform.called_by(&phone).await;
+    assert_eq!(c.is_refused().await, 503);
+    a.hang_up();
+    a.is_over().await;
+    platform.has_calls(1).await;
+    let mut d = platform.called_by(&phone).await;
+    d.is_answered().await;
+    hear_each_other(&b, &d).await;
+    for line in [&mut b, &mut d] {
+        line.hang_up();
+        line.is_over().await;
+    }
+    assert_eq!(platform.records().await.len(), 4);
+    assert!(phone.is_quiet());
     platform.finish().await;
 }

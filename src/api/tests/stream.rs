@@ -15,7 +15,7 @@ fn tell(bench: &Bench, account: AccountId, number: u32) {
         &bench.writer,
         log::SCHEDULED_CALL_UPDATED,
         account,
-        data,
+        &data,
         Utc::now(),
     );
 }

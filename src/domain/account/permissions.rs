@@ -135,6 +135,8 @@ pub struct Limits {
     pub scheduled_in_progress: Option<u32>,
     /// Scheduled calls that wait, those of its descendants included.
     pub scheduled_queued: Option<u32>,
+    /// The longest that one of its calls, or of its descendants', may last, in seconds.
+    pub call_duration_s: Option<u32>,
 }
 
 #[cfg(test)]

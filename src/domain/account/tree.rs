@@ -3,11 +3,13 @@
 use super::{Account, AccountStatus, MAX_DEPTH, Permissions};
 use crate::ids::AccountId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The accounts from the root to one account, both included. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountPath {
-    above: Vec<AccountId>,
+    above: Arc<[AccountId]>,
     account: AccountId,
 }
 
@@ -15,7 +17,7 @@ impl AccountPath {
     /// The path of a root.
     pub fn root(account: AccountId) -> Self {
         Self {
-            above: Vec::new(),
+            above: Arc::default(),
             account,
         }
     }
@@ -110,6 +112,27 @@ impl AccountTree {
         (tree, problems)
     }
 
+    /// Takes an account that is new, or as it is now. An account keeps its place in the tree.
+    pub fn put(&mut self, account: Account) -> Result<(), TreeProblem> {
+        let id = account.id;
+        let path = match (self.accounts.get(&id), account.parent) {
+            (Some((_, path)), _) => path.clone(),
+            (None, None) => AccountPath::root(id),
+            (None, Some(parent)) => {
+                let above = self.path(parent).ok_or(TreeProblem::Orphan(id))?;
+                above.child(id)
+            }
+        };
+        if path.depth() > MAX_DEPTH {
+            return Err(TreeProblem::TooDeep(id));
+        }
+        if let Some(parent) = account.parent {
+            self.children.entry(parent).or_default().insert(id);
+        }
+        self.accounts.insert(id, (account, path));
+        Ok(())
+    }
+
     /// The account's row.
     pub fn get(&self, id: AccountId) -> Option<&Account> {
         self.accounts.get(&id).map(|(account, _)| account)
@@ -159,6 +182,15 @@ impl AccountTree {
         let path = self.path(id).into_iter().flat_map(AccountPath::iter);
         let accounts = path.filter_map(|id| self.get(id));
         Permissions::effective(accounts.map(|account| &account.permissions))
+    }
+
+    /// The longest that a call of the account may last: the least of what its path's accounts may.
+    pub fn call_duration(&self, id: AccountId) -> Option<Duration> {
+        let path = self.path(id).into_iter().flat_map(AccountPath::iter);
+        let limits = path.filter_map(|id| self.get(id)?.limits.call_duration_s);
+        limits
+            .min()
+            .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// Whether the account and all accounts above it are active.

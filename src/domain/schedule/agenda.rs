@@ -41,9 +41,28 @@ pub enum Input {
         /// The most.
         most: Option<u32>,
     },
+    /// A call that was to start is claimed.
+    Claimed(ScheduledCallId),
+    /// A call that was to start, and was not claimed, found no channel: an account of its path has
+    /// none. It waits with all other calls of that account.
+    NoChannel {
+        /// The call.
+        id: ScheduledCallId,
+        /// Which account has no free channel.
+        account: AccountId,
+        /// Until then, unless channels are [`Input::Freed`] before.
+        until: DateTime<Utc>,
+    },
+    /// An account that had no free channel has some.
+    Freed {
+        /// The account.
+        account: AccountId,
+        /// How many.
+        channels: u32,
+    },
     /// A call that was to start could not be claimed (it was cancelled), or was refused: it is over.
     Dropped(ScheduledCallId),
-    /// A call that was to start, and was not claimed, must wait: the platform had no room.
+    /// A call that was to start, and was not claimed, must wait: the platform did not answer.
     Deferred {
         /// The call.
         id: ScheduledCallId,
@@ -60,7 +79,8 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Claim the call, check its rules again and dial it. It counts as in progress from here on,
-    /// until `Dropped`, `Deferred` or `Over`.
+    /// until `Dropped`, `Deferred`, `NoChannel` or `Over`. There are no more than 200 at a time that
+    /// are neither `Claimed` nor taken back.
     Start(ScheduledCallId),
     /// Its window has passed: it expires.
     Expire(ScheduledCallId),
@@ -80,8 +100,25 @@ pub struct Agenda {
     /// Calls in progress of each account and all below it.
     counts: BTreeMap<AccountId, u32>,
     caps: BTreeMap<AccountId, u32>,
+    /// Those to start that are not claimed yet.
+    starting: BTreeSet<ScheduledCallId>,
+    /// Accounts that have no free channel.
+    full: BTreeMap<AccountId, Full>,
     effects: VecDeque<Effect>,
 }
+
+/// What is known of an account that had no free channel.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    /// From then on it is tried again.
+    until: DateTime<Utc>,
+    /// How many calls may be tried before.
+    tries: u32,
+}
+
+/// The most calls that are started at a time: each is read, made ready and claimed in one batch with
+/// others, and one that finds no channel comes back.
+const MOST_STARTING: usize = 200;
 
 impl Agenda {
     /// The agenda after a start, from what is stored and the caps of the accounts; and the calls that
@@ -127,6 +164,22 @@ impl Agenda {
                     None => self.caps.remove(&account),
                 };
             }
+            Input::Claimed(id) => {
+                self.starting.remove(&id);
+            }
+            Input::NoChannel { id, account, until } => {
+                self.full.insert(account, Full { until, tries: 0 });
+                if let Some(job) = self.release(id) {
+                    let from = job.not_before;
+                    self.put(job, from, now);
+                }
+            }
+            Input::Freed { account, channels } => {
+                if let Some(full) = self.full.get_mut(&account) {
+                    // One more than there are: it tells us of the next one that is freed.
+                    full.tries = channels.saturating_add(1);
+                }
+            }
             Input::Dropped(id) | Input::Over(id) => {
                 self.release(id);
             }
@@ -148,7 +201,8 @@ impl Agenda {
     /// When it must be ticked.
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
         let times = [self.later.first(), self.expiries.first()];
-        times.into_iter().flatten().map(|(at, _)| *at).min()
+        let times = times.into_iter().flatten().map(|(at, _)| *at);
+        times.chain(self.full.values().map(|full| full.until)).min()
     }
 
     /// How many calls wait.
@@ -204,11 +258,15 @@ impl Agenda {
     fn begin(&mut self, job: Job) {
         for account in job.path.iter() {
             *self.counts.entry(account).or_default() += 1;
+            if let Some(full) = self.full.get_mut(&account) {
+                full.tries = full.tries.saturating_sub(1);
+            }
         }
         self.in_progress.insert(job.id, job);
     }
 
     fn release(&mut self, id: ScheduledCallId) -> Option<Job> {
+        self.starting.remove(&id);
         let job = self.in_progress.remove(&id)?;
         for account in job.path.iter() {
             if let Some(count) = self.counts.get_mut(&account) {
@@ -226,6 +284,7 @@ impl Agenda {
             self.caps
                 .get(&account)
                 .is_none_or(|most| self.in_progress(account) < *most)
+                && self.full.get(&account).is_none_or(|full| full.tries > 0)
         })
     }
 
@@ -247,8 +306,9 @@ impl Agenda {
                 due.insert((job.not_before, id));
             }
         }
+        self.full.retain(|_, full| full.until > now);
         // The oldest due call whose accounts all have room, again and again.
-        loop {
+        while self.starting.len() < MOST_STARTING {
             let heads = self.due.values().filter_map(BTreeSet::first);
             let next = heads
                 .filter(|(_, id)| {
@@ -260,6 +320,7 @@ impl Agenda {
             let Some(&(_, id)) = next else { break };
             let Some(job) = self.forget(id) else { break };
             self.begin(job);
+            self.starting.insert(id);
             self.effects.push_back(Effect::Start(id));
         }
     }

@@ -533,6 +533,66 @@ fn a_deferred_call_waits_and_a_cancelled_one_is_gone() {
     assert_eq!(handle(&mut agenda, Input::Tick, 200), []);
 }
 
+#[test]
+fn calls_without_a_channel_wait_until_one_is_free_and_no_other_account_waits_for_it() {
+    let root = AccountPath::root(account(1));
+    let (left, right) = (root.child(account(2)), root.child(account(3)));
+    let mut agenda = Agenda::default();
+    for n in 1..=4 {
+        handle(&mut agenda, Input::Add(job(n, &left, 0, None)), 0);
+    }
+    let no_channel = |n, until| Input::NoChannel {
+        id: id(n),
+        account: account(2),
+        until: at(until),
+    };
+    for n in [3, 1, 2, 4] {
+        assert_eq!(handle(&mut agenda, no_channel(n, 9), 1), []);
+    }
+    let other = Input::Add(job(7, &right, 0, None));
+    assert_eq!(handle(&mut agenda, other, 1), [Effect::Start(id(7))]);
+    assert_eq!((agenda.deadline(), agenda.queued()), (Some(at(9)), 4));
+    // One more than there are channels is tried, so that the next channel is heard of.
+    let freed = |channels| Input::Freed {
+        account: account(2),
+        channels,
+    };
+    let started = handle(&mut agenda, freed(1), 2);
+    assert_eq!(started, [1, 2].map(|n| Effect::Start(id(n))));
+    assert_eq!(handle(&mut agenda, Input::Claimed(id(1)), 2), []);
+    assert_eq!(handle(&mut agenda, no_channel(2, 9), 2), []);
+    let started = handle(&mut agenda, freed(5), 3);
+    assert_eq!(started, [2, 3, 4].map(|n| Effect::Start(id(n))));
+    // Without news the account is tried again.
+    assert_eq!(handle(&mut agenda, no_channel(4, 5), 3), []);
+    assert_eq!(handle(&mut agenda, Input::Tick, 5), [Effect::Start(id(4))]);
+    assert_eq!(agenda.deadline(), None);
+}
+
+#[test]
+fn many_calls_that_are_due_at_once_are_started_as_fast_as_they_are_claimed() {
+    let path = AccountPath::root(account(1));
+    let mut agenda = Agenda::default();
+    for n in 1..=450 {
+        handle(&mut agenda, Input::Add(job(n, &path, 10, None)), 0);
+    }
+    let mut started = handle(&mut agenda, Input::Tick, 10);
+    assert_eq!(started.len(), 200);
+    let mut all = Vec::new();
+    while !started.is_empty() {
+        let mut next = Vec::new();
+        for effect in started {
+            let Effect::Start(id) = effect else {
+                panic!("{effect:?}");
+            };
+            all.push(id);
+            next.extend(handle(&mut agenda, Input::Claimed(id), 10));
+        }
+        started = next;
+    }
+    assert_eq!(all, (1..=450).map(id).collect::<Vec<_>>());
+}
+
 #[derive(Clone, Debug)]
 enum Move {
     Create {

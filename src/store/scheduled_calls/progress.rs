@@ -4,14 +4,14 @@
 use super::{Column, Entity, Model, ScheduledCall, ScheduledState, model, row};
 use crate::store::scope::{AccountScope, Within};
 use crate::store::text::{maybe_named, name, unsigned};
-use crate::store::{Store, StoreError, utc};
+use crate::store::{Store, StoreError, utc, writer};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, QuerySelect,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use strowger_domain::cause::Cause;
 use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use strowger_domain::schedule::Fact;
@@ -40,6 +40,8 @@ pub struct Counts {
 
 /// Calls that are changed in one transaction.
 const MOST_CHANGED: u64 = 500;
+/// Identifiers of one query.
+const MOST_VALUES: usize = 500;
 
 fn is_one_of(states: impl Fn(ScheduledState) -> bool) -> Condition {
     let states = ScheduledState::ALL
@@ -58,9 +60,60 @@ fn none_of(accounts: &[AccountId]) -> Condition {
     Condition::all().add_option(condition)
 }
 
+/// Notes what happened to calls, in this order. What cannot follow upon a call's state is left out.
+pub(in crate::store) async fn apply_all(
+    db: &impl ConnectionTrait,
+    scope: &AccountScope,
+    updates: &[&ScheduledUpdate],
+) -> Result<(), StoreError> {
+    let ids = updates.iter().map(|update| update.id);
+    let mut calls = read_for_update(db, scope, ids).await?;
+    let mut changed = BTreeSet::new();
+    for update in updates {
+        let applied = calls
+            .get_mut(&update.id)
+            .is_some_and(|call| call.apply(update.fact.clone(), utc(update.at)).is_ok());
+        if applied {
+            changed.insert(update.id);
+        } else {
+            tracing::debug!(
+                scheduled_call.id = %update.id,
+                fact = ?update.fact,
+                "a fact of a scheduled call came too late"
+            );
+        }
+    }
+    let changed = changed.iter().filter_map(|id| calls.get(id));
+    writer::write_scheduled(db, changed.map(model).collect()).await
+}
+
+/// These calls, those of them that are there, and nobody else changes them until the end of the
+/// transaction. On SQLite that holds the one write lock anyway.
+async fn read_for_update(
+    db: &impl ConnectionTrait,
+    scope: &AccountScope,
+    ids: impl Iterator<Item = ScheduledCallId>,
+) -> Result<BTreeMap<ScheduledCallId, ScheduledCall>, StoreError> {
+    let ids: Vec<Uuid> = ids.map(ScheduledCallId::uuid).collect();
+    let mut calls = BTreeMap::new();
+    for some in ids.chunks(MOST_VALUES) {
+        let models = Entity::find()
+            .filter(Column::Id.is_in(some.iter().copied()))
+            .filter(scope.sees(Column::AccountId))
+            .lock(LockType::Update)
+            .all(db)
+            .await?;
+        for model in models {
+            let call = row(model)?;
+            calls.insert(call.id, call);
+        }
+    }
+    Ok(calls)
+}
+
 /// Notes what happened to a call; answers it as it is now. [`StoreError::Stale`] when it was in a
 /// state in which this cannot happen.
-pub(in crate::store) async fn apply(
+async fn apply(
     db: &impl ConnectionTrait,
     scope: &AccountScope,
     update: ScheduledUpdate,
@@ -139,6 +192,51 @@ impl Store {
         let fact = Fact::Claimed { call };
         self.note_scheduled_call(scope, ScheduledUpdate { id, fact, at: now })
             .await
+    }
+
+    /// Takes these waiting calls for dialling, each as with [`Store::claim_scheduled_call`] and all
+    /// or none; answers those that it got. The others were not waiting any more.
+    pub async fn claim_scheduled_calls(
+        &self,
+        scope: &AccountScope,
+        claims: &[(ScheduledCallId, CallId)],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ScheduledCall>, StoreError> {
+        let transaction = self.begin().await?;
+        let mut waiting =
+            read_for_update(&transaction, scope, claims.iter().map(|(id, _)| *id)).await?;
+        let mut claimed = Vec::with_capacity(claims.len());
+        for (id, call) in claims {
+            let Some(mut taken) = waiting.remove(id) else {
+                continue;
+            };
+            if taken.apply(Fact::Claimed { call: *call }, utc(now)).is_ok() {
+                claimed.push(taken);
+            }
+        }
+        writer::write_scheduled(&transaction, claimed.iter().map(model).collect()).await?;
+        transaction.commit().await?;
+        Ok(claimed)
+    }
+
+    /// These calls, those of them that are in scope, in no order.
+    pub async fn scheduled_calls_of(
+        &self,
+        scope: &AccountScope,
+        ids: &[ScheduledCallId],
+    ) -> Result<Vec<ScheduledCall>, StoreError> {
+        let mut calls = Vec::with_capacity(ids.len());
+        for some in ids.chunks(MOST_VALUES) {
+            let models = Entity::find()
+                .filter(Column::Id.is_in(some.iter().map(|id| id.uuid())))
+                .filter(scope.sees(Column::AccountId))
+                .all(&self.db)
+                .await?;
+            for model in models {
+                calls.push(row(model)?);
+            }
+        }
+        Ok(calls)
     }
 
     /// Takes up to `limit` due calls for dialling, the longest due first, each as with

@@ -2,7 +2,7 @@ use super::with_accounts;
 use crate::store::accounts::AccountChange;
 use crate::store::call_plans::Publication;
 use crate::store::calls::CallFilter;
-use crate::store::events::Event;
+use crate::store::events::{self, NewEvent};
 use crate::store::numbers::NumberChange;
 use crate::store::recordings::Recording;
 use crate::store::scheduled_calls::ScheduledCallFilter;
@@ -256,15 +256,14 @@ async fn calls_recordings_and_events_of_another_branch_are_not_found() {
             size_bytes: 44,
             created_at: now,
         };
-        let event = Event {
-            id: EventId::from_uuid(Uuid::now_v7()),
-            kind: "call.started".to_owned(),
+        let event = NewEvent {
+            kind: "call.started",
             time: now,
             account: sample.stranger,
             call: Some(theirs.id),
             leg: None,
             sequence: 1,
-            data: json!({}),
+            data: events::data(&json!({})),
         };
         let writer = Writer::start(store.clone(), WriterSettings::default());
         writer.call(theirs.clone()).unwrap();

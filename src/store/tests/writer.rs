@@ -1,8 +1,8 @@
 use super::{on_both, with_accounts};
-use crate::store::events::Event;
+use crate::store::events::{self, NewEvent};
 use crate::store::scheduled_calls::{ScheduledState, ScheduledUpdate};
 use crate::store::testing::{Sample, TestDatabase, record};
-use crate::store::writer::{Refused, Writer, WriterSettings};
+use crate::store::writer::{Refused, Writer, WriterSettings, write_events};
 use crate::store::{AccountScope, Store, StoreError, Within};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -21,16 +21,15 @@ fn quick() -> WriterSettings {
     }
 }
 
-fn event(account: AccountId, sequence: u64) -> Event {
-    Event {
-        id: EventId::from_uuid(Uuid::now_v7()),
-        kind: "call.step".to_owned(),
+fn event(account: AccountId, sequence: u64) -> NewEvent {
+    NewEvent {
+        kind: "call.step",
         time: chrono::DateTime::UNIX_EPOCH,
         account,
         call: None,
         leg: None,
         sequence,
-        data: json!({}),
+        data: events::data(&json!({})),
     }
 }
 
@@ -199,15 +198,15 @@ async fn a_piece_that_cannot_be_kept_takes_no_other_with_it() {
 }
 
 #[tokio::test]
-async fn a_piece_that_comes_twice_is_kept_once() {
+async fn what_is_written_twice_is_kept_once() {
     with_accounts(async |store, sample| {
-        let writer = Writer::start(store.clone(), quick());
         let event = event(sample.customer, 1);
-        writer.event(event.clone()).unwrap();
-        writer.event(event.clone()).unwrap();
-        writer.flush().await;
-        writer.event(event).unwrap();
-        writer.flush().await;
+        let name = EventId::from_uuid(Uuid::now_v7());
+        for _ in 0..2 {
+            // As when the answer to a commit was lost.
+            let told = std::slice::from_ref(&event);
+            write_events(&store.db, told, || name).await.unwrap();
+        }
         assert_eq!(sequences(store, sample.customer).await, [1]);
     })
     .await;
@@ -262,6 +261,67 @@ async fn what_happens_to_a_scheduled_call_is_written_in_order() {
         let kept = store.scheduled_call(scope, id).await.unwrap();
         assert_eq!(kept.state, ScheduledState::Completed);
         assert_eq!(kept.cause, Some(Cause::NormalClearing));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_quarter_of_the_room_is_for_what_cannot_be_had_again() {
+    with_accounts(async |store, sample| {
+        let settings = WriterSettings {
+            capacity: 8,
+            ..quick()
+        };
+        let writer = Writer::start(store.clone(), settings);
+        let told = (1..=9).filter(|n| writer.event(event(sample.customer, *n)).is_ok());
+        assert_eq!(told.count(), 7);
+        let live = record(sample.customer, sample.now);
+        assert_eq!(writer.call(live.clone()), Err(Refused));
+        let ended = live.cut(sample.now);
+        writer
+            .end(ended.clone(), event(sample.customer, 8))
+            .unwrap();
+        writer.flush().await;
+        let scope = &AccountScope::platform();
+        assert_eq!(store.call(scope, ended.id).await.unwrap(), ended);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_of_many_calls_are_told_in_the_order_of_each_call() {
+    with_accounts(async |store, sample| {
+        let writer = Writer::start(store.clone(), quick());
+        let calls: Vec<_> = (0..3).map(|_| CallId::from_uuid(Uuid::now_v7())).collect();
+        for sequence in 1..=500 {
+            for call in &calls {
+                let call = Some(*call);
+                let told = NewEvent {
+                    call,
+                    ..event(sample.customer, sequence)
+                };
+                writer.event(told).unwrap();
+            }
+        }
+        writer.flush().await;
+        let scope = &AccountScope::platform();
+        let within = Within::Account(sample.customer);
+        let (mut seen, mut all) = (None, Vec::new());
+        loop {
+            let some = store.events_after(scope, within, seen, 7).await.unwrap();
+            let Some(last) = some.last() else { break };
+            seen = Some(last.id);
+            all.extend(some);
+        }
+        assert_eq!(all.len(), 1500);
+        let expected: Vec<u64> = (1..=500).collect();
+        for call in calls {
+            let of_call = all.iter().filter(|event| event.call == Some(call));
+            let sequence: Vec<_> = of_call.map(|event| event.sequence).collect();
+            assert_eq!(sequence, expected);
+            let events = store.events_of(scope, call).await.unwrap();
+            assert_eq!(events.len(), 500);
+        }
     })
     .await;
 }

@@ -4,6 +4,7 @@ use super::batch::{self, Batch};
 use super::{Piece, WriterSettings};
 use crate::store::{Store, StoreError};
 use std::time::Duration;
+use strowger_domain::ids::EventId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -77,7 +78,8 @@ impl Task {
     async fn write(&self, pieces: &[Piece]) {
         for some in pieces.chunks(self.settings.batch) {
             let mut pause = self.settings.first_pause;
-            while let Err(error) = batch::write(&self.store, &Batch::of(some)).await {
+            let batch = Batch::of(some, name);
+            while let Err(error) = batch::write(&self.store, &batch).await {
                 if !error.is_passing() {
                     self.write_each(some, &error).await;
                     break;
@@ -90,10 +92,7 @@ impl Task {
                 );
                 pause = self.rest(pause).await;
             }
-            if some
-                .iter()
-                .any(|piece| matches!(piece, Piece::Event(_) | Piece::End(_)))
-            {
+            if batch.tells() {
                 self.wrote.send_modify(|count| *count += 1);
             }
         }
@@ -104,9 +103,9 @@ impl Task {
     async fn write_each(&self, pieces: &[Piece], error: &StoreError) {
         tracing::error!(error = %chain(error), "a batch of call records was refused");
         for piece in pieces {
-            let one = std::slice::from_ref(piece);
+            let batch = Batch::of(std::slice::from_ref(piece), name);
             let mut pause = self.settings.first_pause;
-            while let Err(error) = batch::write(&self.store, &Batch::of(one)).await {
+            while let Err(error) = batch::write(&self.store, &batch).await {
                 if !error.is_passing() {
                     tracing::error!(
                         error = %chain(&error),
@@ -125,6 +124,11 @@ impl Task {
         sleep(pause).await;
         (pause * 2).min(self.settings.longest_pause)
     }
+}
+
+/// Names a bundle of events: the writer does so, as it alone knows what is written together.
+fn name() -> EventId {
+    EventId::from_uuid(uuid::Uuid::now_v7())
 }
 
 pub(super) async fn run(mut task: Task) {

@@ -87,6 +87,11 @@ impl Sound {
         self.loses.store(packets, Ordering::Relaxed);
     }
 
+    /// Sends and hears nothing from now on.
+    pub(crate) fn unplug(&self) {
+        self.task.abort();
+    }
+
     pub(crate) fn press(&self, keys: &str) {
         self.command(Command::SendDigits(keys.to_owned()));
     }

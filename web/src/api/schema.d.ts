@@ -1386,6 +1386,12 @@ export interface components {
              * @default null
              */
             scheduled_queued: number | null;
+            /**
+             * Format: int32
+             * @description The longest that one of its calls, or of its descendants', may last, in seconds.
+             * @default null
+             */
+            call_duration_s: number | null;
         };
         /** @description One page of a list, the newest first. */
         Listed_Account: {

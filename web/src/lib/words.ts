@@ -29,6 +29,7 @@ const WORDS: Readonly<Record<string, string>> = {
   calls: "Calls at once",
   scheduled_in_progress: "Scheduled calls in progress",
   scheduled_queued: "Scheduled calls waiting",
+  call_duration_s: "Longest call, in seconds",
 };
 
 export function words(code: string): string {

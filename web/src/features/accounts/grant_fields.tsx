@@ -12,6 +12,7 @@ export const UNLIMITED: Limits = {
   calls_per_second: null,
   scheduled_in_progress: null,
   scheduled_queued: null,
+  call_duration_s: null,
 };
 
 interface PermissionFieldsProps {
