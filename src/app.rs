@@ -87,10 +87,6 @@ impl App {
         let speech = Speech::new(config.data.join("speech"));
         let sounds = SoundLibrary::new(files.clone(), speech, http.clone());
 
-        let sockets = SipSockets::bind(config.sip)
-            .await
-            .with_context(|| format!("SIP can't be served on {}", config.sip))?;
-        let sip_address = sockets.local;
         let media = MediaHandle::start(Ports::new(config.sip.ip(), &config.rtp))
             .context("the media engine")?;
 
@@ -101,6 +97,10 @@ impl App {
             threads.push(sip_thread.clone());
         }
         arbiters.push(records);
+        let sockets = on(&sip_thread, SipSockets::bind(config.sip))
+            .await?
+            .with_context(|| format!("SIP can't be served on {}", config.sip))?;
+        let sip_address = sockets.local;
 
         // The platform decides about each call between its INVITE and its actor: on the thread of SIP
         // that wakes nobody.
@@ -317,6 +317,19 @@ fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
         wake_scheduler: scheduler.clone().recipient(),
         observe: root.clone().recipient(),
     }
+}
+
+/// Does something on a thread and waits for it. A socket that is opened there wakes that thread alone.
+async fn on<T: Send + 'static>(
+    thread: &ArbiterHandle,
+    what: impl Future<Output = T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let (done, wait) = oneshot::channel();
+    thread.spawn(async move {
+        // Whoever waits may have given up.
+        let _ = done.send(what.await);
+    });
+    wait.await.context("a thread has ended")
 }
 
 /// Threads for calls beside that of signalling, which on a machine of one or two cores is that of

@@ -6,7 +6,7 @@ use crate::store::{Store, StoreError};
 use std::time::Duration;
 use strowger_domain::ids::EventId;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
 pub(super) struct Task {
     store: Store,
@@ -46,23 +46,18 @@ impl Task {
             }
             Some(flush) = self.asked.recv() => flushes.push(flush),
         }
-        let end = Instant::now() + self.settings.delay;
-        while flushes.is_empty() && pieces.len() < self.settings.batch {
-            let room = self.settings.batch - pieces.len();
-            let more = timeout_at(end, async {
-                tokio::select! {
-                    biased;
-                    taken = self.waiting.recv_many(&mut pieces, room) => taken > 0,
-                    Some(flush) = self.asked.recv() => {
-                        flushes.push(flush);
-                        true
-                    }
-                }
-            });
-            match more.await {
-                Ok(true) => {}
-                // The last writer is gone, or the time is up.
-                Ok(false) | Err(_) => break,
+        if flushes.is_empty() && pieces.len() < self.settings.batch {
+            // Others come meanwhile: to be woken by each would cost more than to write it.
+            tokio::select! {
+                biased;
+                // None: the last writer is gone.
+                flush = self.asked.recv() => flushes.extend(flush),
+                () = sleep(self.settings.delay) => {}
+            }
+            while pieces.len() < self.settings.batch
+                && let Ok(piece) = self.waiting.try_recv()
+            {
+                pieces.push(piece);
             }
         }
         // Who asks to flush has handed over everything before: take all that waits.
