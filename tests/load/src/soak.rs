@@ -116,7 +116,7 @@ pub(crate) fn media(bench: &mut Bench) -> anyhow::Result<()> {
     }
     let (start, before) = (Instant::now(), platform.process.cpu()?);
     let (mut memory, mut silent, mut worst) = (Memory::default(), 0, 0.0_f64);
-    let (mut sent, mut lost, mut withheld) = (0, 0, 0);
+    let (mut sent, mut lost, mut withheld, mut late_slices) = (0, 0, 0, 0);
     while start.elapsed() < time {
         let slice = LOOK.min(time.saturating_sub(start.elapsed()));
         let heard = generator.run(&mut streams, Content::Stamp, slice, || ua.turn())?;
@@ -124,17 +124,27 @@ pub(crate) fn media(bench: &mut Bench) -> anyhow::Result<()> {
         sent += heard.sent;
         lost += heard.sent.saturating_sub(heard.received);
         withheld += heard.withheld;
+        late_slices += usize::from(!heard.is_valid());
         silent = silent.max(streams.len() - heard.streams.min(streams.len()));
         let p99 = heard.delay.ms(0.99);
         worst = worst.max(p99);
         progress(&format!(
-            "{:.0} s: {} ends talk, {} packets, {:.3} % lost, added p99 {p99:.2} ms, {:.0} MiB",
+            "{:.0} s: {} ends talk, {} packets, {:.3} % lost, added p99 {p99:.2} ms, {:.0} MiB, \
+             driver behind {:.2} ms",
             start.elapsed().as_secs_f64(),
             ua.count(State::Established),
             heard.sent,
             heard.loss() * 100.0,
             memory.0.last().map_or(0.0, |(_, kib)| kib / 1024.0),
+            heard.behind.ms(0.99),
         ));
+    }
+    if late_slices > 0 {
+        let note = format!(
+            "soak-media: in {late_slices} slices of 10 s the machine left the driver no time; delays \
+             and losses of those are its own"
+        );
+        bench.report.note(note);
     }
     let cpu = platform.process.cpu()?.saturating_sub(before);
     let gone = 2 * calls - ua.count(State::Established);
