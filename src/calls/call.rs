@@ -224,6 +224,10 @@ impl Call {
                     ctx,
                 );
             }
+            MediaEvent::Leg(session::Event::Tone(heard)) => {
+                let id = self.leg_id(leg);
+                self.emit("leg.tone", id, &serde_json::json!({ "tone": heard.name() }));
+            }
             MediaEvent::Leg(session::Event::MediaTimedOut) => {
                 let id = self.leg_id(leg);
                 self.emit("leg.media_lost", id, &serde_json::json!({}));

@@ -265,6 +265,9 @@ impl Call {
             for number in [a, b] {
                 if let Some(leg) = self.legs.get_mut(&number) {
                     leg.play_turn += 1;
+                    if leg.is_first_dialled() {
+                        leg.media.command(Command::ListenForTones(false));
+                    }
                 }
             }
         }

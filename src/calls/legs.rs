@@ -122,6 +122,12 @@ impl Leg {
         Ok(())
     }
 
+    /// It is the first party of a call that the platform started: whether a person, a fax or an
+    /// answering machine has answered is listened for until it talks to somebody.
+    pub(crate) fn is_first_dialled(&self) -> bool {
+        self.outgoing && self.number == LegNumber::A
+    }
+
     /// What it has sent and received by now, and how that sounded.
     pub(crate) fn traffic(&self) -> Fact {
         let statistics = self.media.counters.statistics(self.codec);

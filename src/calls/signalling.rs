@@ -219,6 +219,9 @@ impl Call {
         if std::mem::replace(&mut leg.answered, true) {
             return;
         }
+        if leg.is_first_dialled() {
+            leg.media.command(session::Command::ListenForTones(true));
+        }
         let codec = leg.codec;
         self.note_codec(number, codec);
         self.note_answered(number);

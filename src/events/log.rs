@@ -34,6 +34,10 @@ pub const CATALOGUE: &[(&str, &str)] = &[
         "Nothing has been heard from a party of a call for half a minute.",
     ),
     (
+        "leg.tone",
+        "A tone was heard from the first party of a call that the platform dialled: busy, congestion, special_information, fax_calling, fax_answering or beep.",
+    ),
+    (
         "call.annotated",
         "A plan or an application put a value on record.",
     ),

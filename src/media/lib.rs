@@ -23,6 +23,8 @@ pub mod resample;
 pub mod rtp;
 pub mod sdp;
 pub mod session;
+#[cfg(test)]
+mod test_speech;
 pub mod tone;
 pub mod wav;
 

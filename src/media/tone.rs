@@ -1,5 +1,9 @@
 //! Call-progress tones and our own signals.
 
+mod listener;
+
+pub use listener::{Heard, Listener};
+
 use crate::SAMPLE_RATE;
 
 /// A tone.

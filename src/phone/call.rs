@@ -327,7 +327,7 @@ impl PhoneCall {
             }
             MediaEvent::Leg(session::Event::MediaTimedOut) => self.tell(Happening::MediaLost),
             MediaEvent::Leg(session::Event::Played { .. }) => self.tell(Happening::Said),
-            MediaEvent::Leg(session::Event::PeerLeft) => {}
+            MediaEvent::Leg(session::Event::PeerLeft | session::Event::Tone(_)) => {}
             MediaEvent::Recorded {
                 recording: PAUSES,
                 contains_sound,

@@ -478,3 +478,24 @@ async fn one_that_waits_when_the_platform_stops_is_dialled_by_the_next_one() {
     platform.scheduled_is(&id, "completed").await;
     platform.finish().await;
 }
+
+#[actix::test]
+async fn a_fax_machine_that_answers_is_told_by_an_event() {
+    let mut phone = Phone::start().await;
+    let platform = Builder::new(menu_and_office(), &phone).start().await;
+    platform.schedule(FIRST_PARTY).await;
+    let mut a = phone.rings().await;
+    a.answer();
+    a.is_acknowledged().await;
+    a.say(2100);
+    eventually("the tone is told", || async {
+        platform.app().writer.flush().await;
+        let call = platform.calls().await.pop()?;
+        let kinds = platform.events_of(call.id).await;
+        kinds.contains(&"leg.tone".to_owned()).then_some(())
+    })
+    .await;
+    a.hang_up();
+    a.is_over().await;
+    platform.finish().await;
+}

@@ -56,6 +56,7 @@ use crate::resample::Halver;
 use crate::rtp::jitter_buffer::Kind;
 use crate::rtp::quality::Reception;
 use crate::rtp::{Packet, Statistics};
+use crate::tone;
 use crate::{Frame, Narrow, SILENCE};
 use control::Control;
 use ear::Ear;
@@ -84,7 +85,9 @@ pub struct Leg {
     narrow: Narrow,
     halver: Halver,
     keys_heard: dtmf::Receiver,
-    tones_heard: dtmf::Detector,
+    key_tones: dtmf::Detector,
+    /// Where somebody asked for tones.
+    tones: Option<Box<tone::Listener>>,
     outgoing: Outgoing,
     keys: dtmf::Sender,
     player: Option<(u32, Player)>,
@@ -142,7 +145,8 @@ impl Leg {
             narrow: SILENCE,
             halver: Halver::default(),
             keys_heard: dtmf::Receiver::default(),
-            tones_heard: dtmf::Detector::default(),
+            key_tones: dtmf::Detector::default(),
+            tones: None,
             outgoing: Outgoing::new(rng),
             keys: dtmf::Sender::default(),
             player: None,
@@ -170,6 +174,10 @@ impl Leg {
             }
             Command::StopPlay => self.player = None,
             Command::SendDigits(digits) => self.keys.push(&digits),
+            Command::ListenForTones(listens) => {
+                self.tones = listens.then(Box::default);
+                self.forget_unheard();
+            }
         }
     }
 
@@ -226,6 +234,7 @@ impl Leg {
         self.listened
             || matches!(self.path, Path::Transcoded | Path::Mixed)
             || self.keys_are_tones()
+            || self.tones.is_some()
     }
 
     /// The peer has no telephone-event: its keys are in its sound.
@@ -316,8 +325,12 @@ impl Leg {
             Frame::Wide(frame) => self.halver.take(frame),
         };
         if self.keys_are_tones() {
-            let key = self.tones_heard.take(&self.narrow);
+            let key = self.key_tones.take(&self.narrow);
             self.events.extend(key.map(Event::Digit));
+        }
+        if let Some(tones) = &mut self.tones {
+            self.events
+                .extend(tones.take(&self.narrow).map(Event::Tone));
         }
     }
 

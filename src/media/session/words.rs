@@ -5,6 +5,7 @@ use crate::codec::Codec;
 use crate::codec::opus::Wishes;
 use crate::player::Sound;
 use crate::rtp::Packet;
+use crate::tone::Heard;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ pub enum Command {
     /// Send telephone keys (`0-9 A-D * #`), after those that still wait. Other characters are left
     /// out. A digit silences what else the peer would hear for its length.
     SendDigits(String),
+    /// Listen for tones of networks, fax and answering machines from now on, or no longer. While it
+    /// lasts the leg is decoded.
+    ListenForTones(bool),
 }
 
 /// A fact about a leg.
@@ -83,6 +87,8 @@ pub enum Command {
 pub enum Event {
     /// The peer pressed a key. Told when it goes down, once for each press.
     Digit(char),
+    /// A tone was heard, as [`Command::ListenForTones`] asked.
+    Tone(Heard),
     /// A play came to its end.
     Played {
         /// Which.

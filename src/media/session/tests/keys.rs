@@ -178,3 +178,19 @@ fn a_play_may_hold_keys() {
     assert_eq!(kinds[12..], [8; 18]);
     assert_eq!(bench.events(0), [Event::Played { play: 1 }]);
 }
+
+#[test]
+fn tones_are_told_while_they_are_listened_for() {
+    let mut bench = Bench::new(&[(Codec::Pcma, 2100)]);
+    let told = |bench: &mut Bench| {
+        bench.talk(100);
+        let events = bench.events(0);
+        events.contains(&Event::Tone(crate::tone::Heard::FaxAnswering))
+    };
+    assert!(!told(&mut bench));
+    bench.command(0, Command::ListenForTones(true));
+    assert!(told(&mut bench));
+    bench.command(0, Command::ListenForTones(false));
+    assert!(!told(&mut bench));
+    assert_eq!(bench.lines[0].leg.heard(), &Frame::SILENCE);
+}
