@@ -15,7 +15,7 @@ use crate::config::LogFormat;
 pub const CALLS_STARTED: &str = "strowger_calls_started_total";
 /// Calls that ended, by outcome.
 pub const CALLS_ENDED: &str = "strowger_calls_ended_total";
-/// Calls refused before they had a driver, by reason.
+/// Calls refused before they had a driver, by reason; `overload` are those that were shed.
 pub const CALLS_REFUSED: &str = "strowger_calls_refused_total";
 /// Calls that live now.
 pub const CALLS_LIVE: &str = "strowger_calls_live";
@@ -43,6 +43,8 @@ pub const PROCESS_RESIDENT: &str = "process_resident_memory_bytes";
 pub const SIP_RECEIVED: &str = "strowger_sip_messages_received_total";
 /// SIP messages sent, by transport.
 pub const SIP_SENT: &str = "strowger_sip_messages_sent_total";
+/// How long the oldest SIP datagram or new call waited, in seconds, by queue: `socket`, `platform`.
+pub const SIP_QUEUE_AGE: &str = "strowger_sip_queue_age_seconds";
 /// Actors that panicked, by kind.
 pub const ACTOR_PANICS: &str = "strowger_actor_failures_total";
 /// How late the media beat was, in seconds.

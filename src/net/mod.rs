@@ -10,6 +10,8 @@ pub mod names;
 pub mod recording_writer;
 pub mod rtp_socket;
 pub mod signals;
+mod sip_datagrams;
 pub mod sip_endpoint;
 pub mod sip_keeper;
+mod sip_owners;
 pub mod sip_socket;

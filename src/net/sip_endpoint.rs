@@ -4,9 +4,10 @@
 //! owner. Whichever of the two is lost, the other side hears of it: a dropped leg ends its usage, a
 //! lost endpoint ends its legs.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,12 +25,16 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::sip_datagrams::{Incoming, Outgoing};
+use super::sip_owners::{Arrivals, Owner};
 use super::sip_socket::{Connection, FromConnection, SipSockets};
 use crate::supervise::{Obituary, ProvokePanic};
 use crate::telemetry;
 
 /// Connections at once; more are closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Connections at once from one address: a house full of phones, but not all that there may be.
+const MAX_CONNECTIONS_OF_ADDRESS: usize = 1_000;
 /// How long a socket that fails is left alone.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -59,6 +64,7 @@ pub struct SipLeg {
     endpoint: Addr<SipEndpoint>,
     invite: InviteId,
     over: bool,
+    adopted: Cell<bool>,
 }
 
 impl SipLeg {
@@ -69,6 +75,7 @@ impl SipLeg {
 
     /// From now on events go to `owner`; those that came before come first.
     pub fn adopt(&self, owner: Recipient<SipFact>) {
+        self.adopted.set(true);
         self.endpoint.do_send(Adopt {
             invite: self.invite,
             owner,
@@ -150,7 +157,10 @@ impl SipLeg {
 impl Drop for SipLeg {
     fn drop(&mut self) {
         self.end(500, Some(41));
-        self.endpoint.do_send(Forget(self.invite));
+        // What happens to a leg with an owner is told, whether the owner still listens or not.
+        if !self.adopted.get() {
+            self.endpoint.do_send(Forget(self.invite));
+        }
     }
 }
 
@@ -192,12 +202,12 @@ impl SipHandle {
         let endpoint = self.endpoint();
         let id = InviteId(self.next.fetch_add(1, Ordering::Relaxed) * 2 + 1);
         invite.invite = id;
-        endpoint.do_send(Adopt { invite: id, owner });
-        endpoint.do_send(Perform(Command::Invite(Box::new(invite))));
+        endpoint.do_send(Start { invite, owner });
         SipLeg {
             endpoint,
             invite: id,
             over: false,
+            adopted: Cell::new(true),
         }
     }
 }
@@ -229,6 +239,18 @@ struct Perform(Command);
 
 #[derive(Message)]
 #[rtype(result = "()")]
+struct Start {
+    invite: OutgoingInvite,
+    owner: Recipient<SipFact>,
+}
+
+/// What was made ready since goes out, and the timer is set: once for all that came in one go.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Settle;
+
+#[derive(Message)]
+#[rtype(result = "()")]
 struct Adopt {
     invite: InviteId,
     owner: Recipient<SipFact>,
@@ -247,57 +269,6 @@ struct Connected {
     news: FromConnection,
 }
 
-/// Tells an owner that the endpoint was lost, if it is dropped before a terminal event.
-struct Owner {
-    invite: InviteId,
-    recipient: Option<Recipient<SipFact>>,
-    waiting: Vec<Event>,
-    over: bool,
-    forgotten: bool,
-}
-
-impl Owner {
-    fn new(invite: InviteId) -> Self {
-        Self {
-            invite,
-            recipient: None,
-            waiting: Vec::new(),
-            over: false,
-            forgotten: false,
-        }
-    }
-
-    /// Nothing more is to be told.
-    fn is_done(&self) -> bool {
-        self.over && (self.recipient.is_some() || self.forgotten)
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.over |= event.is_terminal();
-        match &self.recipient {
-            Some(recipient) => recipient.do_send(SipFact {
-                invite: self.invite,
-                event,
-            }),
-            None if self.forgotten => {}
-            None => self.waiting.push(event),
-        }
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        if !self.over {
-            self.tell(Event::Ended {
-                invite: self.invite,
-                status: Some(503),
-                q850: Some(41),
-                by_us: true,
-            });
-        }
-    }
-}
-
 /// The actor.
 pub struct SipEndpoint {
     machine: Endpoint,
@@ -305,10 +276,56 @@ pub struct SipEndpoint {
     connections: HashMap<Flow, (u64, Connection)>,
     /// Connections so far.
     connected: u64,
+    /// Connections by the address of their peer.
+    connected_from: HashMap<IpAddr, usize>,
     owners: HashMap<InviteId, Owner>,
+    arrivals: Arrivals,
     inbound: Recipient<InboundInvite>,
     armed: Option<(std::time::Instant, SpawnHandle)>,
+    incoming: Option<Box<Incoming>>,
+    outgoing: Outgoing,
+    /// A [`Settle`] is on its way.
+    settles: bool,
+    /// The socket failed, and that was told.
+    failing: bool,
+    counters: Counters,
     _obituary: Obituary<()>,
+}
+
+/// Handles to what is counted for each message: looking them up would cost more than counting.
+struct Counters {
+    received: [metrics::Counter; 2],
+    sent: [metrics::Counter; 2],
+    refused: metrics::Counter,
+    /// Calls that were shed and are counted.
+    shed: u64,
+    socket_age: metrics::Gauge,
+    platform_age: metrics::Gauge,
+}
+
+impl Counters {
+    fn new() -> Self {
+        let by_transport = |name: &'static str| {
+            [Transport::Udp, Transport::Tcp]
+                .map(|transport| metrics::counter!(name, "transport" => transport.name()))
+        };
+        Self {
+            received: by_transport(telemetry::SIP_RECEIVED),
+            sent: by_transport(telemetry::SIP_SENT),
+            refused: metrics::counter!(telemetry::CALLS_REFUSED, "reason" => "overload"),
+            shed: 0,
+            socket_age: metrics::gauge!(telemetry::SIP_QUEUE_AGE, "queue" => "socket"),
+            platform_age: metrics::gauge!(telemetry::SIP_QUEUE_AGE, "queue" => "platform"),
+        }
+    }
+}
+
+fn of(counters: &[metrics::Counter; 2], transport: Transport) -> &metrics::Counter {
+    let [udp, tcp] = counters;
+    match transport {
+        Transport::Udp => udp,
+        Transport::Tcp => tcp,
+    }
 }
 
 impl SipEndpoint {
@@ -324,29 +341,104 @@ impl SipEndpoint {
             sockets,
             connections: HashMap::new(),
             connected: 0,
+            connected_from: HashMap::new(),
             owners: HashMap::new(),
+            arrivals: Arrivals::default(),
             inbound,
             armed: None,
+            incoming: None,
+            outgoing: Outgoing::default(),
+            settles: false,
+            failing: false,
+            counters: Counters::new(),
             _obituary: obituary,
         }
     }
 
-    fn input(&mut self, input: Input<'_>, ctx: &mut Context<Self>) {
-        self.machine.handle(input, Instant::now().into_std());
-        self.drain(ctx);
-    }
-
-    fn drain(&mut self, ctx: &mut Context<Self>) {
+    /// One input, and what comes of it. The caller settles.
+    fn input(&mut self, input: Input<'_>, now: std::time::Instant, ctx: &mut Context<Self>) {
+        self.machine.handle(input, now);
         while let Some(effect) = self.machine.next_effect() {
             match effect {
                 Effect::Transmit { flow, bytes } => self.transmit(flow, bytes, ctx),
                 Effect::Event(Event::Invited { invite, request }) => {
+                    self.arrivals.came(invite, now);
                     self.invited(invite, request, ctx);
                 }
                 Effect::Event(event) => self.tell(event),
             }
         }
+    }
+
+    /// An input that came by itself: more may be on their way, and are settled together.
+    fn lone_input(&mut self, input: Input<'_>, ctx: &mut Context<Self>) {
+        self.input(input, Instant::now().into_std(), ctx);
+        if !std::mem::replace(&mut self.settles, true) {
+            ctx.notify(Settle);
+        }
+    }
+
+    /// Sends what is ready, counts, and sets the timer.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        self.outgoing.flush(&self.sockets.udp);
+        let shed = self.machine.shed();
+        let since = shed - std::mem::replace(&mut self.counters.shed, shed);
+        self.counters.refused.increment(since);
         self.arm(ctx);
+    }
+
+    /// Waits for datagrams, takes a batch, and goes on so until the runtime of the socket ends.
+    fn listen(&mut self, pause: Option<std::time::Duration>, ctx: &mut Context<Self>) {
+        let udp = Arc::clone(&self.sockets.udp);
+        let ready = async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            udp.readable().await
+        };
+        ctx.spawn(ready.into_actor(self).map(|ready, actor, ctx| {
+            // Waiting for a socket fails only when its runtime ends.
+            if ready.is_ok() {
+                let pause = actor.receive(ctx);
+                actor.listen(pause, ctx);
+            }
+        }));
+    }
+
+    /// Takes a batch of datagrams; gives how long the socket is to be left alone, if it fails.
+    fn receive(&mut self, ctx: &mut Context<Self>) -> Option<std::time::Duration> {
+        let mut incoming = self
+            .incoming
+            .take()
+            .unwrap_or_else(|| Box::new(Incoming::new()));
+        let received = incoming.receive(&self.sockets.udp);
+        let now = Instant::now().into_std();
+        let ages = (incoming.age(), self.arrivals.age(now));
+        self.machine.note_age(ages.0.max(ages.1));
+        self.counters.socket_age.set(ages.0);
+        self.counters.platform_age.set(ages.1);
+        of(&self.counters.received, Transport::Udp).increment(incoming.len() as u64);
+        let local = self.sockets.local;
+        for (remote, bytes) in incoming.datagrams() {
+            let flow = Flow {
+                transport: Transport::Udp,
+                local,
+                remote,
+            };
+            self.input(Input::Message { flow, bytes }, now, ctx);
+        }
+        self.incoming = Some(incoming);
+        self.settle(ctx);
+        match received {
+            Ok(_) => self.failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!(%error, "SIP datagrams can't be read");
+                }
+                return Some(PAUSE);
+            }
+        }
+        None
     }
 
     fn invited(&mut self, invite: InviteId, request: Box<IncomingInvite>, ctx: &mut Context<Self>) {
@@ -355,11 +447,12 @@ impl SipEndpoint {
             endpoint: ctx.address(),
             invite,
             over: false,
+            adopted: Cell::new(false),
         };
         // A full or dead platform drops the leg, which refuses the call.
         if let Err(error) = self.inbound.try_send(InboundInvite { leg, request }) {
-            metrics::counter!(telemetry::CALLS_REFUSED, "reason" => "overload").increment(1);
-            tracing::warn!(%error, "a call was refused: the platform is busy");
+            self.counters.refused.increment(1);
+            tracing::debug!(%error, "a call was refused: the platform is busy");
         }
     }
 
@@ -374,20 +467,17 @@ impl SipEndpoint {
     }
 
     fn transmit(&mut self, flow: Flow, bytes: Bytes, ctx: &mut Context<Self>) {
-        metrics::counter!(telemetry::SIP_SENT, "transport" => flow.transport.name()).increment(1);
+        of(&self.counters.sent, flow.transport).increment(1);
         match flow.transport {
-            Transport::Udp => {
-                if let Err(error) = self.sockets.udp.try_send_to(&bytes, flow.remote) {
-                    // A full buffer loses the datagram as the network would: it is sent again.
-                    tracing::debug!(remote = %flow.remote, %error, "a datagram was not sent");
-                }
-            }
+            Transport::Udp => self.outgoing.push(flow.remote, bytes),
             Transport::Tcp => {
                 let (count, address) = (&mut self.connected, ctx.address());
+                let from = &mut self.connected_from;
                 let (number, connection) = self.connections.entry(flow).or_insert_with(|| {
                     *count += 1;
+                    *from.entry(flow.remote.ip()).or_default() += 1;
                     let number = *count;
-                    let tell = move |news| address.do_send(Connected { number, news });
+                    let tell = tell_of(address, number);
                     (number, Connection::open(flow, tell))
                 });
                 if !connection.send(bytes) {
@@ -396,6 +486,19 @@ impl SipEndpoint {
                         news: FromConnection::Closed(flow),
                     });
                 }
+            }
+        }
+    }
+
+    fn forget_connection(&mut self, flow: &Flow) {
+        if self.connections.remove(flow).is_none() {
+            return;
+        }
+        let address = flow.remote.ip();
+        if let Some(count) = self.connected_from.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.connected_from.remove(&address);
             }
         }
     }
@@ -419,7 +522,8 @@ impl SipEndpoint {
         let delay = deadline.saturating_duration_since(Instant::now().into_std());
         let handle = ctx.run_later(delay, |actor, ctx| {
             actor.armed = None;
-            actor.input(Input::Timeout, ctx);
+            actor.input(Input::Timeout, Instant::now().into_std(), ctx);
+            actor.settle(ctx);
         });
         self.armed = Some((deadline, handle));
     }
@@ -441,21 +545,21 @@ impl Actor for SipEndpoint {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let sockets = self.sockets.clone();
-        ctx.add_stream(stream::unfold(
-            (sockets, Vec::new()),
-            |(sockets, mut buffer)| async {
-                let receive = async || sockets.receive(&mut buffer).await;
-                let batch = next("SIP datagrams can't be read", receive).await?;
-                Some((batch, (sockets, buffer)))
-            },
-        ));
+        self.listen(None, ctx);
         let listener = Arc::clone(&self.sockets.tcp);
         ctx.add_stream(stream::unfold(listener, |listener| async {
             let accept = async || listener.accept().await;
             let accepted = next("a connection could not be accepted", accept).await?;
             Some((accepted, listener))
         }));
+    }
+}
+
+/// Tells the endpoint what a connection says, and waits until it was heard.
+fn tell_of(endpoint: Addr<SipEndpoint>, number: u64) -> impl AsyncFn(FromConnection) + 'static {
+    async move |news| {
+        // A lost endpoint closes its connections.
+        let _ = endpoint.send(Connected { number, news }).await;
     }
 }
 
@@ -477,25 +581,12 @@ async fn next<T>(failure: &str, mut attempt: impl AsyncFnMut() -> io::Result<T>)
     }
 }
 
-impl StreamHandler<Vec<(Flow, Bytes)>> for SipEndpoint {
-    fn handle(&mut self, batch: Vec<(Flow, Bytes)>, ctx: &mut Self::Context) {
-        metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "UDP")
-            .increment(batch.len() as u64);
-        for (flow, bytes) in batch {
-            self.input(
-                Input::Message {
-                    flow,
-                    bytes: &bytes,
-                },
-                ctx,
-            );
-        }
-    }
-}
-
 impl StreamHandler<(TcpStream, SocketAddr)> for SipEndpoint {
     fn handle(&mut self, (stream, remote): (TcpStream, SocketAddr), ctx: &mut Self::Context) {
-        if self.connections.len() >= MAX_CONNECTIONS {
+        let from = self.connected_from.get(&remote.ip()).copied();
+        if self.connections.len() >= MAX_CONNECTIONS
+            || from.is_some_and(|count| count >= MAX_CONNECTIONS_OF_ADDRESS)
+        {
             tracing::warn!("a connection was refused: there are too many");
             return;
         }
@@ -506,9 +597,16 @@ impl StreamHandler<(TcpStream, SocketAddr)> for SipEndpoint {
         };
         self.connected += 1;
         let (number, address) = (self.connected, ctx.address());
-        let tell = move |news| address.do_send(Connected { number, news });
+        let tell = tell_of(address, number);
         let connection = Connection::accepted(stream, flow, tell);
-        self.connections.insert(flow, (number, connection));
+        // One from the same port is an earlier one whose end is still to be told.
+        if self
+            .connections
+            .insert(flow, (number, connection))
+            .is_none()
+        {
+            *self.connected_from.entry(remote.ip()).or_default() += 1;
+        }
     }
 }
 
@@ -518,8 +616,10 @@ impl Handler<Connected> for SipEndpoint {
     fn handle(&mut self, Connected { number, news }: Connected, ctx: &mut Self::Context) {
         match news {
             FromConnection::Message(flow, bytes) => {
-                metrics::counter!(telemetry::SIP_RECEIVED, "transport" => "TCP").increment(1);
-                self.input(
+                of(&self.counters.received, Transport::Tcp).increment(1);
+                let age = self.arrivals.age(Instant::now().into_std());
+                self.machine.note_age(age);
+                self.lone_input(
                     Input::Message {
                         flow,
                         bytes: &bytes,
@@ -529,13 +629,13 @@ impl Handler<Connected> for SipEndpoint {
             }
             FromConnection::Idle(flow) => {
                 if self.is_current(&flow, number) && !self.machine.lives_by(&flow) {
-                    self.connections.remove(&flow);
+                    self.forget_connection(&flow);
                 }
             }
             FromConnection::Closed(flow) => {
                 if self.is_current(&flow, number) {
-                    self.connections.remove(&flow);
-                    self.input(Input::FlowFailed { flow }, ctx);
+                    self.forget_connection(&flow);
+                    self.lone_input(Input::FlowFailed { flow }, ctx);
                 }
             }
         }
@@ -546,7 +646,27 @@ impl Handler<Perform> for SipEndpoint {
     type Result = ();
 
     fn handle(&mut self, Perform(command): Perform, ctx: &mut Self::Context) {
-        self.input(Input::Command(command), ctx);
+        self.lone_input(Input::Command(command), ctx);
+    }
+}
+
+impl Handler<Start> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, Start { invite, owner }: Start, ctx: &mut Self::Context) {
+        let mut entry = Owner::new(invite.invite);
+        entry.adopt(owner);
+        self.owners.insert(invite.invite, entry);
+        self.lone_input(Input::Command(Command::Invite(Box::new(invite))), ctx);
+    }
+}
+
+impl Handler<Settle> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, _: Settle, ctx: &mut Self::Context) {
+        self.settles = false;
+        self.settle(ctx);
     }
 }
 
@@ -554,16 +674,12 @@ impl Handler<Adopt> for SipEndpoint {
     type Result = ();
 
     fn handle(&mut self, Adopt { invite, owner }: Adopt, _: &mut Self::Context) {
-        let entry = self
-            .owners
-            .entry(invite)
-            .or_insert_with(|| Owner::new(invite));
-        entry.recipient = Some(owner);
-        for event in std::mem::take(&mut entry.waiting) {
-            entry.tell(event);
-        }
-        if entry.is_done() {
-            self.owners.remove(&invite);
+        self.arrivals.left(invite, Instant::now().into_std());
+        if let Some(entry) = self.owners.get_mut(&invite) {
+            entry.adopt(owner);
+            if entry.is_done() {
+                self.owners.remove(&invite);
+            }
         }
     }
 }
@@ -572,9 +688,10 @@ impl Handler<Forget> for SipEndpoint {
     type Result = ();
 
     fn handle(&mut self, Forget(invite): Forget, _: &mut Self::Context) {
-        if let Some(owner) = self.owners.get_mut(&invite) {
-            owner.forgotten = true;
-            if owner.is_done() {
+        self.arrivals.left(invite, Instant::now().into_std());
+        if let Some(entry) = self.owners.get_mut(&invite) {
+            entry.forget();
+            if entry.is_done() {
                 self.owners.remove(&invite);
             }
         }
@@ -613,6 +730,7 @@ impl Handler<ProvokePanic> for SipEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpListener;
 
     #[test]
     fn a_socket_whose_runtime_is_gone_gives_nothing_more_and_one_that_fails_is_tried_again() {
@@ -622,12 +740,11 @@ mod tests {
         };
         let first = runtime();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let sockets = first.block_on(SipSockets::bind(local)).expect("bound");
+        let listener = first.block_on(TcpListener::bind(local)).expect("bound");
         drop(first);
         runtime().block_on(async {
-            let mut buffer = Vec::new();
-            let batch = next("not read", async || sockets.receive(&mut buffer).await).await;
-            assert!(batch.is_none(), "{batch:?}");
+            let accepted = next("not accepted", async || listener.accept().await).await;
+            assert!(accepted.is_none(), "{accepted:?}");
             let mut outcomes = vec![
                 Ok(7),
                 Err(io::Error::other("2")),

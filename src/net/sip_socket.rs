@@ -6,16 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use strowger_sip::flow::{Flow, Transport};
+use strowger_sip::flow::Flow;
 use strowger_sip::reader::{Frame, Framer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 
-/// The largest datagram.
-const DATAGRAM: usize = 65_535;
-/// Datagrams taken from the socket in one go before others on the thread have their turn.
-const BATCH: usize = 64;
 /// Messages that may wait for a slow connection before it is given up.
 const OUTGOING: usize = 256;
 /// A connection that is silent for this long may be closed, when no call lives by it; phones keep
@@ -62,33 +58,6 @@ impl SipSockets {
         }
         Err(last)
     }
-
-    /// Takes what has arrived, at most `BATCH` datagrams; waits for the first.
-    pub async fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Vec<(Flow, Bytes)>> {
-        buffer.resize(DATAGRAM, 0);
-        loop {
-            self.udp.readable().await?;
-            let mut batch = Vec::new();
-            while batch.len() < BATCH {
-                match self.udp.try_recv_from(buffer) {
-                    Ok((length, remote)) => {
-                        let flow = Flow {
-                            transport: Transport::Udp,
-                            local: self.local,
-                            remote,
-                        };
-                        let bytes = buffer.get(..length).unwrap_or_default();
-                        batch.push((flow, Bytes::copy_from_slice(bytes)));
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                }
-            }
-            if !batch.is_empty() {
-                return Ok(batch);
-            }
-        }
-    }
 }
 
 /// The address of ours from which datagrams go to a peer. Nothing is sent.
@@ -103,12 +72,15 @@ pub fn address_towards(remote: SocketAddr) -> io::Result<IpAddr> {
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    use nix::sys::socket::{setsockopt, sockopt};
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
     // Bursts of calls arrive faster than one thread reads; the default of about 200 KiB is a few
     // hundred messages.
     socket.set_recv_buffer_size(4 << 20)?;
+    // How long a datagram waited is the first thing that overload shows in.
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())
 }
@@ -138,18 +110,18 @@ impl Connection {
     pub fn accepted(
         stream: TcpStream,
         flow: Flow,
-        tell: impl Fn(FromConnection) + 'static,
+        tell: impl AsyncFn(FromConnection) + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(OUTGOING);
         actix::spawn(async move {
             serve(stream, flow, receiver, IDLE, &tell).await;
-            tell(FromConnection::Closed(flow));
+            tell(FromConnection::Closed(flow)).await;
         });
         Self(sender)
     }
 
     /// Makes a connection; what is sent meanwhile waits for it.
-    pub fn open(flow: Flow, tell: impl Fn(FromConnection) + 'static) -> Self {
+    pub fn open(flow: Flow, tell: impl AsyncFn(FromConnection) + 'static) -> Self {
         let (sender, receiver) = mpsc::channel(OUTGOING);
         actix::spawn(async move {
             match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
@@ -157,7 +129,7 @@ impl Connection {
                 Ok(Err(error)) => tracing::info!(remote = %flow.remote, %error, "no connection"),
                 Err(_) => tracing::info!(remote = %flow.remote, "no connection in time"),
             }
-            tell(FromConnection::Closed(flow));
+            tell(FromConnection::Closed(flow)).await;
         });
         Self(sender)
     }
@@ -168,7 +140,7 @@ async fn serve(
     flow: Flow,
     mut outgoing: mpsc::Receiver<Bytes>,
     idle: Duration,
-    tell: &impl Fn(FromConnection),
+    tell: &impl AsyncFn(FromConnection),
 ) {
     let probes = socket2::TcpKeepalive::new().with_time(PROBE);
     if let Err(error) = stream
@@ -205,7 +177,7 @@ async fn serve(
                 }
             },
             read = tokio::time::timeout(idle, reader.read_buf(&mut buffer)), if !last_words => match read {
-                Err(_elapsed) => tell(FromConnection::Idle(flow)),
+                Err(_elapsed) => tell(FromConnection::Idle(flow)).await,
                 Ok(Ok(0)) => return,
                 Ok(Err(error)) => {
                     tracing::debug!(remote = %flow.remote, %error, "connection lost");
@@ -216,7 +188,11 @@ async fn serve(
                     buffer.clear();
                     while let Some(frame) = framer.next_frame() {
                         match frame {
-                            Frame::Message(bytes) => tell(FromConnection::Message(flow, bytes)),
+                            // One message of a connection waits at a time: a peer is not read faster
+                            // than it is served.
+                            Frame::Message(bytes) => {
+                                tell(FromConnection::Message(flow, bytes)).await;
+                            }
                             // RFC 5626 §4.4.1: a double CRLF is a ping, a single one its answer.
                             Frame::Ping => {
                                 let pong = writer.write_all(b"\r\n");
@@ -225,7 +201,7 @@ async fn serve(
                                 }
                             }
                             Frame::Last(bytes) => {
-                                tell(FromConnection::Message(flow, bytes));
+                                tell(FromConnection::Message(flow, bytes)).await;
                                 last_words = true;
                             }
                         }
@@ -239,6 +215,7 @@ async fn serve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strowger_sip::flow::Transport;
 
     #[actix::test]
     async fn a_silent_connection_is_told_as_idle_and_stays_until_it_is_dropped() {
@@ -254,7 +231,7 @@ mod tests {
         let (told, mut news) = mpsc::unbounded_channel();
         let (connection, receiver) = mpsc::channel(OUTGOING);
         let served = actix::spawn(async move {
-            let tell = |news| told.send(news).expect("the test listens");
+            let tell = async |news| told.send(news).expect("the test listens");
             serve(stream, flow, receiver, Duration::from_millis(1), &tell).await;
         });
         for _ in 0..2 {

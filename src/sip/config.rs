@@ -1,6 +1,7 @@
 //! What an endpoint is told at its birth.
 
 use crate::flow::{Flow, Transport};
+use crate::overload::Patience;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub retry_after: Duration,
     /// Transactions kept at once; a new request above it gets a stateless 503.
     pub max_transactions: usize,
+    /// When new calls are shed because what waits is too old.
+    pub patience: Patience,
     /// How long a caller's INVITE may ring after its last provisional response before it is
     /// cancelled (as timer C of RFC 3261 §16.6; longer than three minutes).
     pub ring_limit: Duration,
@@ -83,6 +86,7 @@ impl Default for Config {
             capacity: 4_000,
             retry_after: Duration::from_secs(5),
             max_transactions: 100_000,
+            patience: Patience::default(),
             ring_limit: Duration::from_secs(200),
             provisional_interval: Duration::from_mins(1),
             nonce_lifetime: Duration::from_mins(5),

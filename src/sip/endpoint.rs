@@ -9,13 +9,14 @@ pub use crate::flow::{Flow, Transport};
 use crate::digest::{self, Challenge, Nonces};
 use crate::invite::{Caller, Next, Usage};
 use crate::message::reason_phrase;
+use crate::overload::Overload;
 use crate::reader::{self, Message, Unreadable};
 use crate::transaction::key::{Fingerprint, Table};
 use crate::transaction::timers::Armed;
 use crate::transaction::{Lost, Owner, Transactions, draft, reply_flow};
 use rand::rngs::StdRng;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A SIP element without sockets: one input, then drain the effects, then the next input; one timer
 /// armed for [`Endpoint::deadline`].
@@ -29,6 +30,7 @@ pub struct Endpoint {
     live: usize,
     last_invite: u64,
     pub(crate) draining: bool,
+    pub(crate) overload: Overload,
     /// Made at the first need: nonces are dated.
     nonces: Option<Nonces>,
 }
@@ -46,6 +48,7 @@ impl Endpoint {
     /// them from the system.
     pub fn new(config: Config, rng: StdRng) -> Self {
         Self {
+            overload: Overload::new(config.patience),
             tx: Transactions::new(config, rng),
             usages: Table::default(),
             dialogs: Table::default(),
@@ -86,6 +89,17 @@ impl Endpoint {
     /// Whether new calls are refused with 503 and Retry-After; those that live are served.
     pub fn set_draining(&mut self, draining: bool) {
         self.draining = draining;
+    }
+
+    /// Notes how long the oldest thing has waited that waits for this endpoint, or for whoever
+    /// takes its calls. New calls are shed with 503 and Retry-After when that is too long.
+    pub fn note_age(&mut self, age: Duration) {
+        self.overload.note(age);
+    }
+
+    /// How many calls were shed since the endpoint was made.
+    pub fn shed(&self) -> u64 {
+        self.overload.shed()
     }
 
     /// What lives now.

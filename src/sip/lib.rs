@@ -15,6 +15,7 @@ mod head;
 pub mod inspection;
 mod invite;
 pub mod message;
+pub mod overload;
 pub mod params;
 pub mod reader;
 mod requests;

@@ -17,7 +17,11 @@ use std::time::Instant;
 
 impl Endpoint {
     pub(crate) fn request(&mut self, message: &Arc<Message>, flow: Flow, now: Instant) {
-        let reply = match self.tx.request(message, flow, now) {
+        // New calls are shed before anything is kept of them (§8.2.7), whatever the reason.
+        let takes_none = self.draining || self.is_at_capacity();
+        let overload = &mut self.overload;
+        let takes = || !takes_none && !overload.sheds();
+        let reply = match self.tx.request(message, flow, takes, now) {
             Arrival::Absorbed => return,
             Arrival::Ack => {
                 if let Some((id, _)) = self.usage_of(message) {
@@ -25,8 +29,10 @@ impl Endpoint {
                 }
                 return;
             }
-            Arrival::Full => {
-                let reply = self.unavailable();
+            Arrival::Full(id) => {
+                let seconds = self.tx.config.retry_after.as_secs();
+                let reply = Reply::tagged(503, id.tag());
+                let reply = reply.header("Retry-After", seconds.to_string());
                 self.tx.respond_statelessly(message, flow, &reply);
                 return;
             }
@@ -124,7 +130,6 @@ impl Endpoint {
         match message.method() {
             "OPTIONS" => Some(capabilities()),
             "INVITE" if message.max_forwards() == Some(0) => Some(Reply::new(483)),
-            "INVITE" if self.draining || self.is_at_capacity() => Some(self.unavailable()),
             "INVITE" => self.invited(id, message, flow, now),
             _ => Some(Reply::new(481)),
         }
@@ -164,11 +169,6 @@ impl Endpoint {
         });
         self.tx.tell(Event::Invited { invite, request });
         None
-    }
-
-    fn unavailable(&self) -> Reply {
-        let seconds = self.tx.config.retry_after.as_secs();
-        Reply::new(503).header("Retry-After", seconds.to_string())
     }
 }
 

@@ -562,3 +562,39 @@ proptest! {
         prop_assert!(lone.is_at_rest(), "{:?}", lone.endpoint.live());
     }
 }
+
+#[test]
+fn new_calls_are_shed_when_work_waits_too_long_and_nothing_is_kept_of_them() {
+    let mut lone = Lone::new();
+    let invite_id = lone.invited(&invite("c1", "", ""));
+    lone.endpoint.note_age(Duration::from_secs(1));
+    let kept = lone.endpoint.live();
+    let shed = invite("c2", "", "");
+    lone.receive(&shed);
+    let refusal = lone.one();
+    assert_eq!(first_line(&refusal), "SIP/2.0 503 Service Unavailable");
+    assert_eq!(header(&refusal, "Retry-After"), Some("5"));
+    lone.receive(&shed);
+    assert_eq!(lone.one(), refusal, "a copy gets the same tag");
+    lone.receive(&within("ACK", 1, &refusal, "", ""));
+    assert!(lone.sent.is_empty() && lone.events.is_empty());
+    assert_eq!((lone.endpoint.live(), lone.endpoint.shed()), (kept, 2));
+
+    // The call that lives is served as ever: a copy of its INVITE, its answer, its ACK, its BYE.
+    lone.receive(&invite("c1", "", ""));
+    assert_eq!(lone.lines(), ["SIP/2.0 100 Trying"]);
+    lone.command(Command::Accept {
+        invite: invite_id,
+        body: None,
+    });
+    let ok = lone.one();
+    lone.receive(&within("ACK", 1, &ok, "", ""));
+    assert!(matches!(lone.event(), Event::Acknowledged { .. }));
+    lone.receive(&within("BYE", 2, &ok, "", ""));
+    assert_eq!(lone.lines(), ["SIP/2.0 200 OK"]);
+    assert!(matches!(lone.event(), Event::Ended { .. }));
+
+    lone.endpoint.note_age(Duration::ZERO);
+    lone.receive(&shed);
+    assert!(matches!(lone.event(), Event::Invited { .. }));
+}

@@ -58,13 +58,19 @@ pub(crate) enum Arrival {
     New(ServerId),
     /// New, but another copy came by another way (§8.2.2.2): 482.
     Merged(ServerId),
-    /// New, but there is no room.
-    Full,
+    /// New, but there is no room, or the call is not taken.
+    Full(ServerId),
 }
 
 impl Transactions {
-    /// Finds or makes the transaction of a request.
-    pub(crate) fn request(&mut self, message: &Arc<Message>, flow: Flow, now: Instant) -> Arrival {
+    /// Finds or makes the transaction of a request. `takes` is asked when a new call comes.
+    pub(crate) fn request(
+        &mut self,
+        message: &Arc<Message>,
+        flow: Flow,
+        takes: impl FnOnce() -> bool,
+        now: Instant,
+    ) -> Arrival {
         if message.method() == "ACK" {
             let id = ServerId(self.fingerprints.of_transaction(message, "INVITE"));
             let is_known = self.servers.contains_key(&id);
@@ -82,8 +88,10 @@ impl Transactions {
             self.server_input(id, ServerInput::Request, now);
             return Arrival::Absorbed;
         }
-        if self.is_full(message.to().tag().is_some()) {
-            return Arrival::Full;
+        let is_in_dialog = message.to().tag().is_some();
+        let is_call = message.method() == "INVITE" && !is_in_dialog;
+        if self.is_full(is_in_dialog) || (is_call && !takes()) {
+            return Arrival::Full(id);
         }
         let merge = self.fingerprints.of_merged(message);
         let is_merged = merge

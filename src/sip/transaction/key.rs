@@ -17,6 +17,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Fingerprint(u64, u64);
 
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0 ^ self.1)
+    }
+}
+
 /// Makes fingerprints with a secret of its own.
 #[derive(Debug)]
 pub(crate) struct Fingerprints(u64, u64);

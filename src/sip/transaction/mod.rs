@@ -106,6 +106,13 @@ pub(crate) struct ClientId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ServerId(Fingerprint);
 
+impl ServerId {
+    /// A tag that each copy of the request gets, though nothing is kept of it (§8.2.7).
+    pub(crate) fn tag(self) -> String {
+        self.0.to_string()
+    }
+}
+
 /// Whoever may have a deadline, or live by a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Owner {

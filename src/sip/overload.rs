@@ -1,0 +1,173 @@
+//! Overload control (RFC 6357): which new calls are shed when what waits grows old.
+//!
+//! Work that waits longer than a peer's patience is done for nothing: the peer sends again, and the
+//! copies are work too. So the measure of load is the age of the oldest thing that waits, not how
+//! much of it there is. From the first age on a growing share of new calls is refused, and from the
+//! last age on all of them. The share follows the age, so that what is taken is what can be done,
+//! with a short wait before it; and because a refusal is cheap, the rest is refused at any rate.
+//!
+//! Only INVITEs that start a dialog are shed: whatever belongs to a call that lives is served.
+
+use std::time::Duration;
+
+/// The ages between which new calls are shed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Below this age every new call is taken.
+    pub first: Duration,
+    /// From this age on none is. Half of T1 (RFC 3261 Table 4) leaves the other half for the answer
+    /// to get to the peer before it sends its request again.
+    pub last: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(25),
+            last: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Decides which new calls are shed.
+#[derive(Debug)]
+pub(crate) struct Overload {
+    patience: Patience,
+    age: Duration,
+    /// Parts of a call, in thousandths, that were to be shed and were not yet.
+    owed: u32,
+    shed: u64,
+}
+
+/// One call, in the parts in which shares are counted.
+const WHOLE: u32 = 1_000;
+
+impl Overload {
+    pub(crate) fn new(patience: Patience) -> Self {
+        Self {
+            patience,
+            age: Duration::ZERO,
+            owed: 0,
+            shed: 0,
+        }
+    }
+
+    /// Notes how old the oldest thing is that waits.
+    pub(crate) fn note(&mut self, age: Duration) {
+        self.age = age;
+    }
+
+    /// Whether the new call that has just come is shed.
+    pub(crate) fn sheds(&mut self) -> bool {
+        let share = self.share();
+        if share == 0 {
+            self.owed = 0;
+            return false;
+        }
+        self.owed += share;
+        let sheds = self.owed >= WHOLE;
+        if sheds {
+            self.owed -= WHOLE;
+            self.shed += 1;
+        }
+        sheds
+    }
+
+    /// How many calls were shed so far.
+    pub(crate) fn shed(&self) -> u64 {
+        self.shed
+    }
+
+    /// The share of new calls to be shed, in thousandths.
+    fn share(&self) -> u32 {
+        let Patience { first, last } = self.patience;
+        let over = self.age.saturating_sub(first).as_micros();
+        let span = last.saturating_sub(first).as_micros().max(1);
+        u32::try_from(over * u128::from(WHOLE) / span).map_or(WHOLE, |share| share.min(WHOLE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    fn ms(time: u64) -> Duration {
+        Duration::from_millis(time)
+    }
+
+    /// How many of 100 new calls are shed at an age.
+    fn shed_at(age: Duration) -> usize {
+        let mut overload = Overload::new(Patience {
+            first: ms(50),
+            last: ms(150),
+        });
+        overload.note(age);
+        (0..100).filter(|_| overload.sheds()).count()
+    }
+
+    #[test]
+    fn the_share_that_is_shed_follows_the_age() {
+        let ages = [0, 50, 60, 100, 149, 150, 10_000];
+        let shed = ages.map(|age| shed_at(ms(age)));
+        assert_eq!(shed, [0, 0, 10, 50, 99, 100, 100]);
+        assert_eq!(shed_at(Duration::MAX), 100);
+    }
+
+    #[test]
+    fn what_was_owed_is_forgotten_when_nothing_waits() {
+        let mut overload = Overload::new(Patience::default());
+        overload.note(ms(240));
+        assert!(!overload.sheds());
+        overload.note(ms(0));
+        assert!(!overload.sheds());
+        overload.note(ms(240));
+        assert!(!overload.sheds());
+        assert_eq!(overload.shed(), 0);
+    }
+
+    /// A server that takes a quarter of a millisecond for a call and a twentieth of that for a
+    /// refusal, in virtual time: gives how many of a second's calls it takes at this rate when it
+    /// has settled, and the longest that one of them waited.
+    fn served(rate: u64) -> (u64, Duration) {
+        let (call, refusal) = (Duration::from_micros(250), Duration::from_micros(12));
+        let mut overload = Overload::new(Patience::default());
+        let mut waiting = VecDeque::new();
+        let (mut now, mut came) = (Duration::ZERO, 0);
+        let (mut taken, mut longest) = (0, Duration::ZERO);
+        while now < ms(10_000) {
+            while now.as_micros() >= u128::from(came * 1_000_000 / rate) {
+                waiting.push_back(Duration::from_micros(came * 1_000_000 / rate));
+                came += 1;
+            }
+            let Some(arrived) = waiting.pop_front() else {
+                now = Duration::from_micros(came * 1_000_000 / rate);
+                continue;
+            };
+            overload.note(now - arrived);
+            if overload.sheds() {
+                now += refusal;
+                continue;
+            }
+            if now > ms(9_000) {
+                taken += 1;
+                longest = longest.max(now - arrived);
+            }
+            now += call;
+        }
+        (taken, longest)
+    }
+
+    #[test]
+    fn at_any_rate_a_server_stays_near_its_best_and_calls_wait_less_than_half_of_t1() {
+        let (taken, longest) = served(3_900);
+        assert!(taken >= 3_880 && longest < ms(25), "{taken} {longest:?}");
+        for rate in [4_400, 8_000, 20_000, 40_000] {
+            let (taken, longest) = served(rate);
+            let refused = rate - taken.min(rate);
+            let best = 4_000 - refused * 12 / 250;
+            assert!(taken * 100 >= best * 97, "{taken} of {best} at {rate}");
+            assert!(longest < ms(250), "{longest:?} at {rate}");
+        }
+    }
+}
