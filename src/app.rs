@@ -87,8 +87,8 @@ impl App {
         let speech = Speech::new(config.data.join("speech"));
         let sounds = SoundLibrary::new(files.clone(), speech, http.clone());
 
-        let media = MediaHandle::start(Ports::new(config.sip.ip(), &config.rtp))
-            .context("the media engine")?;
+        let rtp = Ports::new(config.sip.ip(), &config.rtp);
+        let media = MediaHandle::start(rtp, config.media_threads).context("the media engine")?;
 
         let mut arbiters: Vec<Arbiter> = (0..=call_threads()).map(|_| Arbiter::new()).collect();
         let mut threads: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();

@@ -31,6 +31,14 @@ pub struct Settings {
     /// Ports for RTP and RTCP, first-last [default: 16384-32767]
     #[arg(long, value_name = "PORTS", env = "STROWGER_RTP")]
     pub rtp: Option<String>,
+    /// Threads that handle RTP; an account's calls are all on one [default: half of the cores]
+    #[arg(
+        long,
+        value_name = "THREADS",
+        env = "STROWGER_MEDIA_THREADS",
+        allow_negative_numbers = true
+    )]
+    pub media_threads: Option<String>,
     /// Database: `sqlite://FILE` or `postgres://…` [default: strowger.db in the data folder]
     #[arg(long, value_name = "URL", env = "STROWGER_DATABASE")]
     pub database: Option<String>,
@@ -98,11 +106,12 @@ pub struct Settings {
 /// One of the settings: its name in the file, and its place.
 type Field = (&'static str, fn(&mut Settings) -> &mut Option<String>);
 
-const FIELDS: [Field; 16] = [
+const FIELDS: [Field; 17] = [
     ("data", |settings| &mut settings.data),
     ("http", |settings| &mut settings.http),
     ("sip", |settings| &mut settings.sip),
     ("rtp", |settings| &mut settings.rtp),
+    ("media_threads", |settings| &mut settings.media_threads),
     ("database", |settings| &mut settings.database),
     ("advertise", |settings| &mut settings.advertise),
     ("allow_private_fetch", |settings| {
@@ -144,6 +153,8 @@ pub struct Config {
     pub sip: SocketAddr,
     /// RTP and RTCP ports.
     pub rtp: RangeInclusive<u16>,
+    /// Threads that handle RTP.
+    pub media_threads: usize,
     /// Database URL.
     pub database: String,
     /// Address told to peers.
@@ -230,10 +241,13 @@ fn text_of(name: &str, value: &toml::Value) -> Result<String, &'static str> {
     use toml::Value;
     match (name, value) {
         (_, Value::String(text)) => Ok(text.clone()),
-        ("capacity" | "max_call_s" | "lost_media_s" | "drain_s", Value::Integer(number)) => {
-            Ok(number.to_string())
+        (
+            "capacity" | "max_call_s" | "lost_media_s" | "drain_s" | "media_threads",
+            Value::Integer(number),
+        ) => Ok(number.to_string()),
+        ("capacity" | "max_call_s" | "lost_media_s" | "drain_s" | "media_threads", _) => {
+            Err("a whole number")
         }
-        ("capacity" | "max_call_s" | "lost_media_s" | "drain_s", _) => Err("a whole number"),
         ("allow_private_fetch", Value::Boolean(yes)) => Ok(yes.to_string()),
         ("allow_private_fetch", _) => Err("true or false"),
         ("scheduled_classes" | "codecs", Value::Array(names)) => {
@@ -305,6 +319,13 @@ impl Config {
         let sip = address("sip", settings.sip.as_deref(), 5060);
         let range = "a range such as 16384-32767 (1024 or above)";
         let rtp = checker.read("rtp", settings.rtp.as_deref(), 16384..=32767, range, ports);
+        let (text, expected) = (settings.media_threads.as_deref(), "a number from 1 to 256");
+        let half = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
+        let media_threads = checker.read("media_threads", text, half.max(1), expected, |text| {
+            text.parse()
+                .ok()
+                .filter(|threads| (1..=256).contains(threads))
+        });
         let database = settings
             .database
             .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.join("strowger.db").display()));
@@ -383,6 +404,7 @@ impl Config {
             http,
             sip,
             rtp,
+            media_threads,
             database,
             advertise,
             allow_private_fetch,

@@ -11,6 +11,7 @@ use strowger_domain::cdr::{Ending, Fact, LegOpening, Role};
 use strowger_domain::destination::Destination;
 use strowger_domain::ids::LegId;
 use strowger_media::codec::Codec;
+use strowger_media::sdp::negotiate;
 
 use super::call::Call;
 use super::legs::{Leg, Target, place_of};
@@ -100,7 +101,7 @@ impl Call {
         let target = self.target(destination, presentation, network)?;
         let beside = self.legs.get(&LegNumber::A).and_then(|leg| leg.codec);
         let codecs = target.codecs(&self.tools.codecs, beside);
-        let mut leg = self.open_leg(number, codecs, true, ctx)?;
+        let mut leg = self.open_leg(number, codecs, None, ctx)?;
         leg.early_media = early_media;
         self.legs.insert(number, leg);
         let remote = target
@@ -187,17 +188,21 @@ impl Call {
         }
     }
 
+    /// A leg with its media; `offer` is the far end's, where it made one.
     pub(super) fn open_leg(
         &mut self,
         number: LegNumber,
         codecs: Vec<Codec>,
-        outgoing: bool,
+        offer: Option<&[u8]>,
         ctx: &mut Context<Self>,
     ) -> Result<Leg, Cause> {
+        let outgoing = number != LegNumber::A || self.origin != Origin::Inbound;
+        let account = self.path.account();
+        let peer = offer.and_then(negotiate::peer);
         let media = self
             .tools
             .media
-            .open(ctx.address().recipient())
+            .open(account, peer, ctx.address().recipient())
             .map_err(|error| {
                 tracing::error!(%error, call.id = %self.id, "a leg has no ports");
                 Cause::NoCircuit

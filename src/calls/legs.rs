@@ -18,7 +18,37 @@ use strowger_sip::command::{Credentials, OutgoingInvite, Party};
 use strowger_sip::flow::Transport;
 
 use crate::net::media_engine::{MediaLeg, MediaLegId};
+use crate::net::rtp_socket::PortError;
 use crate::net::sip_endpoint::SipLeg;
+
+/// Why an offer or answer of the far end can't be taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OfferError {
+    /// Nothing could be agreed.
+    #[error(transparent)]
+    Sdp(#[from] SdpError),
+    /// It needs a port of its own, and there is none.
+    #[error(transparent)]
+    Ports(#[from] PortError),
+}
+
+impl OfferError {
+    /// The status to refuse an offer with.
+    pub(crate) fn sip_status(&self) -> u16 {
+        match self {
+            Self::Sdp(error) => error.sip_status(),
+            Self::Ports(_) => Cause::NoCircuit.sip_status(),
+        }
+    }
+
+    /// The code for a Warning header beside it (RFC 3261 §20.43).
+    pub(crate) fn warning(&self) -> Option<u16> {
+        match self {
+            Self::Sdp(error) => error.warning(),
+            Self::Ports(_) => None,
+        }
+    }
+}
 
 /// One leg of a call.
 #[derive(Debug)]
@@ -104,21 +134,34 @@ impl Leg {
     }
 
     /// Answers an offer of the far end, the first or a later one.
-    pub(crate) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, SdpError> {
-        let agreed = match &self.sent {
-            None => negotiate::answer(offer, &self.local)?,
-            Some(sent) => negotiate::answer_again(sent, offer, &self.local)?,
-        };
+    pub(crate) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, OfferError> {
+        let mut agreed = self.agree(offer)?;
+        if self.expect(agreed.remote)? {
+            agreed = self.agree(offer)?;
+        }
         self.sent = Some(agreed.sdp.clone());
         self.connect(&agreed);
         Ok(agreed.sdp)
     }
 
+    fn agree(&self, offer: &[u8]) -> Result<Agreed, SdpError> {
+        match &self.sent {
+            None => negotiate::answer(offer, &self.local),
+            Some(sent) => negotiate::answer_again(sent, offer, &self.local),
+        }
+    }
+
     /// Takes the far end's answer to our offer.
-    pub(crate) fn accept(&mut self, answer: &[u8]) -> Result<(), SdpError> {
+    pub(crate) fn accept(&mut self, answer: &[u8]) -> Result<(), OfferError> {
         let offer = self.sent.clone().unwrap_or_default();
         let agreed = negotiate::accept(&offer, answer)?;
+        let moved = self.expect(agreed.remote)?;
         self.connect(&agreed);
+        if moved && let Some(sip) = &self.sip {
+            let offer = negotiate::offer_again(&offer, &self.local)?;
+            sip.reinvite(offer.clone());
+            self.sent = Some(offer);
+        }
         Ok(())
     }
 
@@ -144,6 +187,13 @@ impl Leg {
                 sent: heard_by_peer,
             }),
         }
+    }
+
+    /// The far end receives there from now on. Answers whether we receive elsewhere for it.
+    fn expect(&mut self, peer: Option<SocketAddr>) -> Result<bool, OfferError> {
+        let moved = self.media.expect(peer)?;
+        self.local.address.set_port(self.media.address.port());
+        Ok(moved)
     }
 
     fn connect(&mut self, agreed: &Agreed) {
@@ -184,7 +234,7 @@ impl Leg {
     }
 
     /// The ACK of our 2xx: with the answer, when that carried our offer.
-    pub(crate) fn acknowledged(&mut self, body: Option<&[u8]>) -> Result<(), SdpError> {
+    pub(crate) fn acknowledged(&mut self, body: Option<&[u8]>) -> Result<(), OfferError> {
         if !std::mem::take(&mut self.late_offer) {
             return Ok(());
         }

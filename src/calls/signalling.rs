@@ -30,7 +30,8 @@ impl Call {
             .as_ref()
             .and_then(|line| line.snapshot().calling.clone());
         let presentation = None;
-        let mut leg = match self.open_leg(LegNumber::A, self.tools.codecs.to_vec(), false, ctx) {
+        let offer = request.offer.as_deref();
+        let mut leg = match self.open_leg(LegNumber::A, self.tools.codecs.to_vec(), offer, ctx) {
             Ok(leg) => leg,
             Err(cause) => {
                 self.note_leg(LegNumber::A, Role::A, address, presentation);
@@ -48,7 +49,7 @@ impl Call {
         leg.sip = Some(sip);
         self.by_invite.insert(invite, LegNumber::A);
         self.note_leg(LegNumber::A, Role::A, address, presentation);
-        let answer = request.offer.as_ref().map(|offer| leg.answer(offer));
+        let answer = offer.map(|offer| leg.answer(offer));
         let codec = leg.codec;
         self.legs.insert(LegNumber::A, leg);
         self.note_codec(LegNumber::A, codec);

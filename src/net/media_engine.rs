@@ -1,25 +1,32 @@
-//! The media thread: sockets and the 20 ms beat around [`strowger_media::session::Leg`].
+//! The media threads: sockets and the 20 ms beat around [`strowger_media::session::Leg`].
 //!
-//! One thread owns all legs, bridges, rooms and taps; actors hold a [`MediaLeg`] each and speak to
-//! it by commands. RTP never leaves this thread. A dropped `MediaLeg` closes its leg and returns
-//! its ports; a lost engine tells every owner.
+//! A thread owns the legs, bridges, rooms and taps of its accounts; actors hold a [`MediaLeg`] each
+//! and speak to it by commands. RTP never leaves the thread. All legs of an account are on one
+//! thread, so that what belongs together never crosses threads, and a tenant loads its own only. A
+//! dropped `MediaLeg` closes its leg and returns its ports; a lost thread tells every owner.
+//!
+//! A leg whose peer is known when it is opened shares a port with others: the packets' source tells
+//! whose they are, and many are read and written by one system call. A leg that we offer, and one
+//! whose peer may be behind a NAT, has a port pair of its own.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use actix::{Message, Recipient};
 use mio::{Poll, Waker};
+use strowger_domain::ids::AccountId;
 use strowger_media::codec::Codec;
 use strowger_media::recorder::{self, Ended};
 use strowger_media::rtp::Statistics;
 use strowger_media::session::{self, Command};
 use strowger_media::tone::Tone;
 
+use super::media_placement::{Placement, Shareable, SharedPort};
+use super::media_sockets::canonical;
 use super::media_thread::{self, WAKE};
 use super::recording_writer::RecordingWriter;
 use super::rtp_socket::{PortError, PortPair, Ports};
@@ -79,12 +86,18 @@ pub struct Record {
 
 /// What the thread is asked.
 pub(super) enum ToEngine {
+    /// A port for many legs.
+    Share(SharedPort, PortPair),
+    /// It is not needed any more.
+    Unshare(SharedPort),
     Open {
         id: MediaLegId,
-        pair: PortPair,
+        port: LegPort,
         owner: Recipient<MediaFact>,
         counters: Arc<Counters>,
     },
+    /// From now on the leg has a port pair of its own.
+    Move(MediaLegId, PortPair),
     Leg(MediaLegId, Command),
     Bridge(MediaLegId, MediaLegId),
     Unbridge(MediaLegId),
@@ -100,6 +113,12 @@ pub(super) enum ToEngine {
     Close(MediaLegId),
     ProvokePanic,
     Stop,
+}
+
+/// The port that a leg begins with.
+pub(super) enum LegPort {
+    Own(PortPair),
+    Shared(SharedPort),
 }
 
 /// The figures of a leg, readable while the engine counts on.
@@ -170,10 +189,27 @@ impl Counters {
 /// How actors reach the engine.
 #[derive(Clone, Debug)]
 pub struct MediaHandle {
-    commands: mpsc::Sender<ToEngine>,
-    waker: Arc<Waker>,
+    threads: Arc<[Thread]>,
+    /// Locked when a leg is opened, moved or closed, and by nothing that handles packets.
+    placement: Arc<Mutex<Placement>>,
     ports: Ports,
     next: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: mpsc::Sender<ToEngine>,
+    waker: Waker,
+}
+
+impl Thread {
+    fn tell(&self, command: ToEngine) {
+        if self.commands.send(command).is_ok()
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::warn!(%error, "a media thread could not be woken");
+        }
+    }
 }
 
 /// One leg, held by its owner; dropping it closes the leg.
@@ -181,51 +217,83 @@ pub struct MediaHandle {
 pub struct MediaLeg {
     handle: MediaHandle,
     id: MediaLegId,
+    account: AccountId,
+    thread: usize,
+    place: Option<Place>,
     /// Where it receives RTP.
     pub address: SocketAddr,
     /// Its packet counts.
     pub counters: Arc<Counters>,
 }
 
+/// A place on a shared port.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    port: SharedPort,
+    peer: SocketAddr,
+}
+
 impl MediaHandle {
     /// Starts the engine's threads. They end when the last handle is gone or [`stop`](Self::stop)
     /// is called.
-    pub fn start(ports: Ports) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let (commands, inbox) = mpsc::channel();
+    pub fn start(ports: Ports, threads: usize) -> io::Result<Self> {
+        let placement = Arc::new(Mutex::new(Placement::new(threads)));
         let writer = RecordingWriter::start()?;
-        std::thread::Builder::new()
-            .name("media".into())
-            .spawn(move || {
-                media_thread::run(poll, &inbox, &writer);
-            })?;
+        let threads = (0..threads.max(1)).map(|number| {
+            let poll = Poll::new()?;
+            let waker = Waker::new(poll.registry(), WAKE)?;
+            let (commands, inbox) = mpsc::channel();
+            let writer = writer.clone();
+            let placement = Arc::clone(&placement);
+            std::thread::Builder::new()
+                .name(format!("media-{number}"))
+                .spawn(move || {
+                    media_thread::run(poll, &inbox, &writer, || locked(&placement).lost(number));
+                })?;
+            Ok(Thread { commands, waker })
+        });
         Ok(Self {
-            commands,
-            waker,
+            threads: threads.collect::<io::Result<_>>()?,
+            placement,
             ports,
             next: Arc::default(),
         })
     }
 
-    /// Opens a leg: its ports are bound here, on the caller's thread.
-    pub fn open(&self, owner: Recipient<MediaFact>) -> Result<MediaLeg, PortError> {
-        let pair = self.ports.bind()?;
-        let address = pair.address;
+    /// Opens a leg of the account: its ports are bound here, on the caller's thread, unless it can
+    /// share one. `peer` is where the far end's offer says that it receives; `None` when it has not
+    /// said so yet.
+    pub fn open(
+        &self,
+        account: AccountId,
+        peer: Option<SocketAddr>,
+        owner: Recipient<MediaFact>,
+    ) -> Result<MediaLeg, PortError> {
         let id = MediaLegId(self.next.fetch_add(1, Ordering::Relaxed));
-        let counters = Arc::new(Counters::default());
-        self.tell(ToEngine::Open {
-            id,
-            pair,
-            owner,
-            counters: Arc::clone(&counters),
-        });
-        Ok(MediaLeg {
+        let thread = locked(&self.placement).enter(account);
+        let mut leg = MediaLeg {
             handle: self.clone(),
             id,
-            address,
-            counters,
-        })
+            account,
+            thread,
+            place: None,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            counters: Arc::default(),
+        };
+        let port = if let Some(port) = leg.share(peer)? {
+            LegPort::Shared(port)
+        } else {
+            let pair = self.ports.bind()?;
+            leg.address = pair.address;
+            LegPort::Own(pair)
+        };
+        leg.tell(ToEngine::Open {
+            id,
+            port,
+            owner,
+            counters: Arc::clone(&leg.counters),
+        });
+        Ok(leg)
     }
 
     /// A room that nobody is in yet.
@@ -235,7 +303,9 @@ impl MediaHandle {
 
     /// Everybody in the room hears a tone.
     pub fn announce(&self, room: RoomId, tone: Tone) {
-        self.tell(ToEngine::Announce(room, tone));
+        for thread in &*self.threads {
+            thread.tell(ToEngine::Announce(room, tone));
+        }
     }
 
     /// How many port pairs are open.
@@ -245,19 +315,15 @@ impl MediaHandle {
 
     /// Ends the engine.
     pub fn stop(&self) {
-        self.tell(ToEngine::Stop);
+        for thread in &*self.threads {
+            thread.tell(ToEngine::Stop);
+        }
     }
 
-    /// A panic on the media thread, for tests of supervision.
+    /// A panic on every media thread, for tests of supervision.
     pub fn provoke_panic(&self) {
-        self.tell(ToEngine::ProvokePanic);
-    }
-
-    fn tell(&self, command: ToEngine) {
-        if self.commands.send(command).is_ok()
-            && let Err(error) = self.waker.wake()
-        {
-            tracing::warn!(%error, "the media thread could not be woken");
+        for thread in &*self.threads {
+            thread.tell(ToEngine::ProvokePanic);
         }
     }
 }
@@ -268,24 +334,89 @@ impl MediaLeg {
         self.id
     }
 
-    /// Asks something of the leg.
+    /// Asks something of the leg. Before it is connected to a peer at another address,
+    /// [`expect`](Self::expect) that one.
     pub fn command(&self, command: Command) {
-        self.handle.tell(ToEngine::Leg(self.id, command));
+        self.tell(ToEngine::Leg(self.id, command));
+    }
+
+    /// The far end says that it receives there from now on. Answers whether the leg had to move for
+    /// it: then it receives at another [`address`](Self::address), which the far end is to be told.
+    ///
+    /// # Errors
+    /// When it has to move and there is no port: it stays where it is.
+    pub fn expect(&mut self, peer: Option<SocketAddr>) -> Result<bool, PortError> {
+        let (Some(place), Some(peer)) = (&mut self.place, peer.map(canonical)) else {
+            return Ok(false);
+        };
+        if place.peer == peer {
+            return Ok(false);
+        }
+        let mut placement = locked(&self.handle.placement);
+        if is_shareable(peer) && placement.exchange(self.thread, place.port, place.peer, peer) {
+            place.peer = peer;
+            return Ok(false);
+        }
+        drop(placement);
+        let pair = self.handle.ports.bind()?;
+        self.address = pair.address;
+        self.tell(ToEngine::Move(self.id, pair));
+        self.vacate();
+        Ok(true)
+    }
+
+    /// Takes a place on a shared port, if this peer can have one.
+    fn share(&mut self, peer: Option<SocketAddr>) -> Result<Option<SharedPort>, PortError> {
+        let Some(peer) = peer.map(canonical).filter(|peer| is_shareable(*peer)) else {
+            return Ok(None);
+        };
+        let mut placement = locked(&self.handle.placement);
+        let (port, address) = match placement.share(self.thread, peer) {
+            Shareable::On(port, address) => (port, address),
+            Shareable::More => {
+                let pair = self.handle.ports.bind_shared()?;
+                let address = pair.address;
+                let port = placement.opened(self.thread, address, peer);
+                self.tell(ToEngine::Share(port, pair));
+                (port, address)
+            }
+            Shareable::Nowhere => return Ok(None),
+        };
+        drop(placement);
+        self.address = address;
+        self.place = Some(Place { port, peer });
+        Ok(Some(port))
+    }
+
+    /// Gives its place on a shared port back, and closes the port after its last leg.
+    fn vacate(&mut self) {
+        let Some(place) = self.place.take() else {
+            return;
+        };
+        if locked(&self.handle.placement).vacate(self.thread, place.port, place.peer) {
+            self.tell(ToEngine::Unshare(place.port));
+        }
+    }
+
+    fn tell(&self, command: ToEngine) {
+        if let Some(thread) = self.handle.threads.get(self.thread) {
+            thread.tell(command);
+        }
     }
 
     /// Lets two legs hear each other.
     pub fn bridge(&self, other: &Self) {
-        self.handle.tell(ToEngine::Bridge(self.id, other.id));
+        self.tell(ToEngine::Bridge(self.id, other.id));
     }
 
     /// Ends its bridge.
     pub fn unbridge(&self) {
-        self.handle.tell(ToEngine::Unbridge(self.id));
+        self.tell(ToEngine::Unbridge(self.id));
     }
 
     /// Enters a room.
     pub fn join(&self, room: RoomId, talker: bool) {
-        self.handle.tell(ToEngine::Join {
+        self.tell(ToEngine::Join {
             leg: self.id,
             room,
             talker,
@@ -294,23 +425,38 @@ impl MediaLeg {
 
     /// Leaves its room.
     pub fn leave(&self) {
-        self.handle.tell(ToEngine::Leave(self.id));
+        self.tell(ToEngine::Leave(self.id));
     }
 
     /// Starts a recording; its owner is told when it is complete.
     pub fn record(&self, record: Record) {
-        self.handle.tell(ToEngine::Record(self.id, record));
+        self.tell(ToEngine::Record(self.id, record));
     }
 
     /// Ends a recording.
     pub fn stop_recording(&self, recording: u16) {
-        self.handle
-            .tell(ToEngine::StopRecording(self.id, recording));
+        self.tell(ToEngine::StopRecording(self.id, recording));
     }
 }
 
 impl Drop for MediaLeg {
     fn drop(&mut self) {
-        self.handle.tell(ToEngine::Close(self.id));
+        self.tell(ToEngine::Close(self.id));
+        self.vacate();
+        locked(&self.handle.placement).leave(self.account);
     }
 }
+
+/// Nothing that could panic is done under the lock.
+fn locked(placement: &Mutex<Placement>) -> MutexGuard<'_, Placement> {
+    placement.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A peer that sends from where it says that it receives.
+fn is_shareable(peer: SocketAddr) -> bool {
+    let ip = peer.ip();
+    peer.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !session::is_hidden(ip)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,66 +2,89 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use actix::Recipient;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slab::Slab;
 use strowger_media::mixer::Seat;
-use strowger_media::rtp::MAX_PACKET;
 use strowger_media::session::{self, Command, Leg, Path, Received};
 use strowger_media::{BEAT, Frame};
 
-use super::media_engine::{Counters, MediaEvent, MediaFact, MediaLegId, Record, RoomId, ToEngine};
+use super::media_engine::{
+    Counters, LegPort, MediaEvent, MediaFact, MediaLegId, Record, RoomId, ToEngine,
+};
+use super::media_placement::SharedPort;
 use super::media_rooms::Rooms;
+use super::media_sockets::{Kind, LegKey, PortKey, Sockets, Sources};
 use super::media_taps::{ActiveTap, Taps};
 use super::recording_writer::RecordingWriter;
+use super::rtp_batch::Inbox;
 use super::rtp_socket::PortPair;
 use crate::telemetry;
 
 /// The token of the commands' waker.
 pub(super) const WAKE: Token = Token(usize::MAX);
-/// Datagrams read from one socket before the others and the beat have their turn.
-const BURST: usize = 32;
-/// A beat that is later than this is given up rather than made up for.
+/// The token of the beat's timer.
+const TIMER: Token = Token(usize::MAX - 1);
+/// A thread that found so many datagrams between two beats is busy: it rests before it looks again,
+/// so that more come together and cost one wake-up. With 5,000 in a second, two rest together.
+const BUSY: usize = 100;
+/// How long a busy thread rests; no packet is delayed by more for it.
+const REST: Duration = Duration::from_micros(400);
+/// Beats that a leg is left out of, one after the other, while its packets are only passed on.
+const RESTS: u32 = 4;
+/// Beats that are later than this are given up rather than made up for.
 const TOO_LATE: Duration = Duration::from_millis(200);
 
-/// Runs the engine; after a panic its legs are lost, their owners told, and it runs on.
-pub(super) fn run(mut poll: Poll, inbox: &mpsc::Receiver<ToEngine>, writer: &RecordingWriter) {
+/// Runs the engine; after a panic its legs are lost, their owners told, and it runs on. `lost` is
+/// called then and answers up to which shared port all are forgotten.
+pub(super) fn run(
+    mut poll: Poll,
+    inbox: &mpsc::Receiver<ToEngine>,
+    writer: &RecordingWriter,
+    lost: impl Fn() -> SharedPort,
+) {
+    let mut forgotten = SharedPort(0);
     loop {
-        let registry = match poll.registry().try_clone() {
-            Ok(registry) => registry,
+        let engine = Engine::new(&poll, writer.clone(), forgotten);
+        let mut engine = match engine {
+            Ok(engine) => engine,
             Err(error) => {
                 tracing::error!(%error, "the media thread can't go on");
                 return;
             }
         };
-        let mut engine = Engine::new(registry, writer.clone());
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             engine.run(&mut poll, inbox);
         }));
-        match outcome {
-            Ok(()) => return,
-            Err(_) => {
-                telemetry::actor_failed("media_engine");
-            }
+        if outcome.is_ok() {
+            return;
         }
+        telemetry::actor_failed("media_engine");
+        forgotten = lost();
     }
 }
 
 struct Slot {
     id: MediaLegId,
     leg: Leg,
-    pair: PortPair,
+    port: PortKey,
+    sources: Sources,
     owner: Recipient<MediaFact>,
     counters: Arc<Counters>,
-    peer: Option<MediaLegId>,
+    peer: Option<LegKey>,
     room: Option<(RoomId, Seat)>,
     taps: u16,
+    /// Beats that it was left out of.
+    rested: u32,
     closed: bool,
 }
 
@@ -78,19 +101,6 @@ impl Slot {
             self.tell(MediaEvent::Leg(event));
         }
     }
-
-    fn send(&self, packet: &[u8]) {
-        if let Some(remote) = self.leg.remote() {
-            // What can't be sent now is lost, as on the network.
-            let _ = self.pair.rtp.send_to(packet, remote);
-        }
-    }
-
-    fn send_rtcp(&self, packet: &[u8]) {
-        if let Some(remote) = self.leg.remote_rtcp() {
-            let _ = self.pair.rtcp.send_to(packet, remote);
-        }
-    }
 }
 
 impl Drop for Slot {
@@ -103,87 +113,148 @@ impl Drop for Slot {
 }
 
 struct Engine {
-    registry: mio::Registry,
+    sockets: Sockets,
+    /// Tells the beat, because the poll's own timeout counts whole milliseconds.
+    _timer: TimerFd,
+    next_beat: Instant,
+    /// This shared port and older ones were forgotten with the engine before.
+    forgotten: SharedPort,
     slots: Slab<Slot>,
-    index: HashMap<MediaLegId, usize>,
+    index: HashMap<MediaLegId, LegKey>,
     rooms: Rooms,
     taps: Taps,
     rng: StdRng,
-    buffer: Box<[u8; MAX_PACKET]>,
-    out: Box<[u8; MAX_PACKET]>,
+    inbox: Inbox,
+    /// The legs that have a part in the present beat.
+    awake: Vec<LegKey>,
 }
 
 impl Engine {
-    fn new(registry: mio::Registry, writer: RecordingWriter) -> Self {
-        Self {
-            registry,
+    fn new(poll: &Poll, writer: RecordingWriter, forgotten: SharedPort) -> io::Result<Self> {
+        let registry = poll.registry().try_clone()?;
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        registry.register(
+            &mut SourceFd(&timer.as_fd().as_raw_fd()),
+            TIMER,
+            Interest::READABLE,
+        )?;
+        // The timer never comes before the beat that it is for.
+        let next_beat = Instant::now() + BEAT;
+        timer.set(
+            Expiration::Interval(BEAT.into()),
+            TimerSetTimeFlags::empty(),
+        )?;
+        Ok(Self {
+            sockets: Sockets::new(registry),
+            _timer: timer,
+            next_beat,
+            forgotten,
             slots: Slab::new(),
             index: HashMap::new(),
             rooms: Rooms::default(),
             taps: Taps::new(writer),
             rng: StdRng::from_rng(&mut rand::rng()),
-            buffer: Box::new([0; MAX_PACKET]),
-            out: Box::new([0; MAX_PACKET]),
-        }
+            inbox: Inbox::new(),
+            awake: Vec::new(),
+        })
     }
 
     fn run(&mut self, poll: &mut Poll, inbox: &mpsc::Receiver<ToEngine>) {
         let mut events = Events::with_capacity(1024);
-        let mut next_beat = Instant::now() + BEAT;
         let lateness = metrics::histogram!(telemetry::MEDIA_LATENESS);
+        let (mut read, mut is_busy) = (0, false);
         loop {
-            if let Err(error) = wait(poll, &mut events, next_beat)
+            let is_late = Instant::now() >= self.next_beat;
+            let timeout = is_late.then_some(Duration::ZERO);
+            if let Err(error) = poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the media thread can't wait for packets");
             }
-            loop {
-                match inbox.try_recv() {
-                    Ok(ToEngine::Stop) | Err(mpsc::TryRecvError::Disconnected) => return,
-                    Ok(command) => self.command(command),
-                    Err(mpsc::TryRecvError::Empty) => break,
-                }
-            }
-            for event in &events {
-                if event.token() != WAKE {
-                    self.read(event.token());
-                }
+            if !self.commands(inbox) {
+                return;
             }
             let now = Instant::now();
-            if now >= next_beat {
-                lateness.record((now - next_beat).as_secs_f64());
-                self.beat(now);
-                next_beat += BEAT;
-                if now.saturating_duration_since(next_beat) > TOO_LATE {
-                    next_beat = now + BEAT;
+            for event in &events {
+                if !matches!(event.token(), WAKE | TIMER) {
+                    read += self.read(event.token(), now);
                 }
+            }
+            if now >= self.next_beat {
+                is_busy = std::mem::take(&mut read) >= BUSY;
+                lateness.record((now - self.next_beat).as_secs_f64());
+                self.beat(now);
+                // In step with the timer, whatever is given up.
+                self.next_beat += BEAT;
+                while now.saturating_duration_since(self.next_beat) > TOO_LATE {
+                    self.next_beat += BEAT;
+                }
+            }
+            self.sockets.flush();
+            if is_busy {
+                let left = self.next_beat.saturating_duration_since(Instant::now());
+                std::thread::sleep(REST.min(left));
+            }
+        }
+    }
+
+    /// Carries out what was asked; `false` when the engine is to end.
+    fn commands(&mut self, inbox: &mpsc::Receiver<ToEngine>) -> bool {
+        loop {
+            match inbox.try_recv() {
+                Ok(ToEngine::Stop) | Err(mpsc::TryRecvError::Disconnected) => return false,
+                Ok(command) => self.command(command),
+                Err(mpsc::TryRecvError::Empty) => return true,
             }
         }
     }
 
     fn slot(&mut self, id: MediaLegId) -> Option<&mut Slot> {
-        self.index.get(&id).and_then(|key| self.slots.get_mut(*key))
+        find(&self.index, &mut self.slots, id).map(|(_, slot)| slot)
     }
 
-    fn pair(&mut self, a: MediaLegId, b: MediaLegId) -> Option<(&mut Slot, &mut Slot)> {
-        let (a, b) = (*self.index.get(&a)?, *self.index.get(&b)?);
-        self.slots.get2_mut(a, b)
+    fn key(&self, id: MediaLegId) -> Option<LegKey> {
+        self.index.get(&id).copied()
     }
 
     fn command(&mut self, command: ToEngine) {
         match command {
+            ToEngine::Share(name, pair) => self.share(name, pair),
+            ToEngine::Unshare(name) => {
+                if let Some(port) = self.sockets.find(name) {
+                    self.sockets.close(port);
+                }
+            }
             ToEngine::Open {
                 id,
-                pair,
+                port,
                 owner,
                 counters,
-            } => self.open(id, pair, owner, counters),
+            } => self.open(id, port, owner, counters),
+            ToEngine::Move(id, pair) => self.move_leg(id, pair),
             ToEngine::Leg(id, command) => self.tell_leg(id, command),
-            ToEngine::Bridge(a, b) => self.bridge(a, b),
-            ToEngine::Unbridge(id) => self.unbridge(id),
-            ToEngine::Join { leg, room, talker } => self.join(leg, room, talker),
+            ToEngine::Bridge(a, b) => {
+                if let (Some(a), Some(b)) = (self.key(a), self.key(b)) {
+                    self.bridge(a, b);
+                }
+            }
+            ToEngine::Unbridge(id) => {
+                if let Some(key) = self.key(id) {
+                    self.unbridge(key);
+                }
+            }
+            ToEngine::Join { leg, room, talker } => {
+                if let Some(key) = self.key(leg) {
+                    self.join(key, room, talker);
+                }
+            }
             ToEngine::Announce(room, tone) => self.rooms.announce(room, tone),
-            ToEngine::Leave(id) => self.leave(id),
+            ToEngine::Leave(id) => {
+                if let Some(key) = self.key(id) {
+                    self.leave(key);
+                }
+            }
             ToEngine::Record(id, record) => self.record(id, record),
             ToEngine::StopRecording(id, recording) => {
                 self.finish_taps(|tap| tap.is(id, recording));
@@ -194,67 +265,102 @@ impl Engine {
         }
     }
 
+    fn share(&mut self, name: SharedPort, pair: PortPair) {
+        if name <= self.forgotten {
+            return;
+        }
+        if let Err(error) = self.sockets.share(name, pair) {
+            tracing::error!(%error, "a shared media port could not be watched");
+        }
+    }
+
     fn open(
         &mut self,
         id: MediaLegId,
-        mut pair: PortPair,
+        port: LegPort,
         owner: Recipient<MediaFact>,
         counters: Arc<Counters>,
     ) {
         let entry = self.slots.vacant_entry();
         let key = entry.key();
-        let (even, odd) = (Token(key * 2), Token(key * 2 + 1));
-        let registered = self
-            .registry
-            .register(&mut pair.rtp, even, Interest::READABLE)
-            .and_then(|()| {
-                self.registry
-                    .register(&mut pair.rtcp, odd, Interest::READABLE)
-            });
-        if let Err(error) = registered {
-            tracing::error!(%error, "a media leg could not be watched");
-            owner.do_send(MediaFact {
-                leg: id,
-                event: MediaEvent::Lost,
-            });
-            return;
-        }
+        let port = match port {
+            LegPort::Shared(name) => self
+                .sockets
+                .find(name)
+                .ok_or(io::ErrorKind::NotFound.into()),
+            LegPort::Own(pair) => self.sockets.open(pair, key),
+        };
+        let port = match port {
+            Ok(port) => port,
+            Err(error) => {
+                tracing::error!(%error, "a media leg has no port");
+                owner.do_send(MediaFact {
+                    leg: id,
+                    event: MediaEvent::Lost,
+                });
+                return;
+            }
+        };
         let leg = Leg::new(session::Settings::default(), &mut self.rng, Instant::now());
         entry.insert(Slot {
             id,
             leg,
-            pair,
+            port,
+            sources: Sources::default(),
             owner,
             counters,
             peer: None,
             room: None,
             taps: 0,
+            rested: 0,
             closed: false,
         });
         self.index.insert(id, key);
     }
 
-    fn tell_leg(&mut self, id: MediaLegId, command: Command) {
-        let connects = matches!(command, Command::Connect(_));
-        let Some(slot) = self.slot(id) else { return };
-        slot.leg.command(command, Instant::now());
-        slot.drain();
-        if connects && let Some(peer) = slot.peer {
-            self.bridge(id, peer);
+    /// The leg leaves its shared port for one of its own.
+    fn move_leg(&mut self, id: MediaLegId, pair: PortPair) {
+        let Some((key, slot)) = find(&self.index, &mut self.slots, id) else {
+            return;
+        };
+        match self.sockets.open(pair, key) {
+            Ok(port) => {
+                self.sockets.leave(slot.port, key, slot.sources);
+                (slot.port, slot.sources) = (port, Sources::default());
+            }
+            Err(error) => tracing::error!(%error, "a media leg could not move"),
         }
     }
 
-    fn bridge(&mut self, a: MediaLegId, b: MediaLegId) {
+    fn tell_leg(&mut self, id: MediaLegId, command: Command) {
+        let connects = matches!(command, Command::Connect(_));
+        let Some((key, slot)) = find(&self.index, &mut self.slots, id) else {
+            return;
+        };
+        slot.leg.command(command, Instant::now());
+        slot.drain();
+        if !connects {
+            return;
+        }
+        let now = Sources {
+            rtp: slot.leg.remote(),
+            rtcp: slot.leg.remote_rtcp(),
+        };
+        self.sockets.route(slot.port, key, &mut slot.sources, now);
+        if let Some(peer) = slot.peer {
+            self.bridge(key, peer);
+        }
+    }
+
+    fn bridge(&mut self, a: LegKey, b: LegKey) {
         for (one, other) in [(a, b), (b, a)] {
-            if self
-                .slot(one)
-                .is_some_and(|slot| slot.peer.is_some_and(|peer| peer != other))
-            {
+            let peer = self.slots.get(one).and_then(|slot| slot.peer);
+            if peer.is_some_and(|peer| peer != other) {
                 self.unbridge(one);
             }
             self.leave(one);
         }
-        if let Some((first, second)) = self.pair(a, b) {
+        if let Some((first, second)) = self.slots.get2_mut(a, b) {
             session::bridge(&mut first.leg, &mut second.leg);
             first.peer = Some(b);
             second.peer = Some(a);
@@ -263,32 +369,33 @@ impl Engine {
         }
     }
 
-    fn unbridge(&mut self, id: MediaLegId) {
-        let Some(slot) = self.slot(id) else { return };
+    fn unbridge(&mut self, key: LegKey) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         let peer = slot.peer.take();
         slot.leg.set_path(Path::Alone);
-        if let Some(slot) = peer.and_then(|peer| self.slot(peer)) {
+        if let Some(slot) = peer.and_then(|peer| self.slots.get_mut(peer)) {
             slot.peer = None;
             slot.leg.set_path(Path::Alone);
         }
     }
 
-    fn join(&mut self, id: MediaLegId, room: RoomId, talker: bool) {
-        self.unbridge(id);
-        self.leave(id);
-        let Some(key) = self.index.get(&id) else {
+    fn join(&mut self, key: LegKey, room: RoomId, talker: bool) {
+        self.unbridge(key);
+        self.leave(key);
+        let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        let Some(slot) = self.slots.get_mut(*key) else {
-            return;
-        };
-        let seat = self.rooms.join(room, id, talker);
+        let seat = self.rooms.join(room, slot.id, talker);
         slot.room = Some((room, seat));
         slot.leg.set_path(Path::Mixed);
     }
 
-    fn leave(&mut self, id: MediaLegId) {
-        let Some(slot) = self.slot(id) else { return };
+    fn leave(&mut self, key: LegKey) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         let Some((room, seat)) = slot.room.take() else {
             return;
         };
@@ -320,84 +427,59 @@ impl Engine {
     }
 
     fn close(&mut self, id: MediaLegId) {
-        self.unbridge(id);
-        self.leave(id);
-        self.finish_taps(|tap| tap.owner() == id);
         let Some(key) = self.index.remove(&id) else {
             return;
         };
+        self.unbridge(key);
+        self.leave(key);
+        self.finish_taps(|tap| tap.owner() == id);
         let mut slot = self.slots.remove(key);
-        if let Some(length) = slot.leg.goodbye(Instant::now(), self.out.as_mut_slice()) {
-            slot.send_rtcp(self.out.get(..length).unwrap_or_default());
+        if let Some(to) = slot.leg.remote_rtcp() {
+            let leg = &mut slot.leg;
+            self.sockets
+                .send_rtcp(slot.port, to, |out| leg.goodbye(Instant::now(), out));
         }
         slot.closed = true;
-        for result in [
-            self.registry.deregister(&mut slot.pair.rtp),
-            self.registry.deregister(&mut slot.pair.rtcp),
-        ] {
-            if let Err(error) = result {
-                tracing::debug!(%error, "a media socket was not watched");
-            }
-        }
+        self.sockets.leave(slot.port, key, slot.sources);
     }
 
-    /// Reads what has come for one socket; relays what belongs to a bridge at once.
-    fn read(&mut self, Token(token): Token) {
-        let key = token / 2;
-        for _ in 0..BURST {
-            let Some(slot) = self.slots.get_mut(key) else {
+    /// Reads what has come by one socket; relays what belongs to a bridge at once. Answers how many
+    /// datagrams there were.
+    fn read(&mut self, token: Token, now: Instant) -> usize {
+        let slots = &mut self.slots;
+        let take = |sockets: &mut Sockets, key: LegKey, kind, bytes: &[u8], from| {
+            let Some(slot) = slots.get_mut(key) else {
                 return;
             };
-            let socket = if token % 2 == 0 {
-                &slot.pair.rtp
-            } else {
-                &slot.pair.rtcp
-            };
-            let (length, from) = match socket.recv_from(self.buffer.as_mut_slice()) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // An ICMP error of a packet that we sent; the peer may come back.
-                Err(_) => continue,
-            };
-            let bytes = self.buffer.get(..length).unwrap_or_default();
-            let now = Instant::now();
-            if token % 2 == 1 {
+            if kind == Kind::Rtcp {
                 slot.leg.receive_rtcp(bytes, from, now);
-                slot.drain();
-                continue;
+                return slot.drain();
             }
             let received = slot.leg.receive(bytes, from, now);
             slot.drain();
             let Received::Relay(passing) = received else {
-                continue;
+                return;
             };
-            let peer = slot.peer.and_then(|peer| self.index.get(&peer).copied());
-            if let Some(peer) = peer.and_then(|peer| self.slots.get_mut(peer))
-                && let Some(length) = peer.leg.relay(&passing, now, self.out.as_mut_slice())
+            if let Some(peer) = slot.peer.and_then(|peer| slots.get_mut(peer))
+                && let Some(to) = peer.leg.remote()
             {
-                peer.send(self.out.get(..length).unwrap_or_default());
+                sockets.send(peer.port, to, |out| peer.leg.relay(&passing, now, out));
             }
-        }
-        // There is more than a burst: mio tells an edge once only, so it is asked for again.
-        if let Some(slot) = self.slots.get_mut(key) {
-            let socket = if token % 2 == 0 {
-                &mut slot.pair.rtp
-            } else {
-                &mut slot.pair.rtcp
-            };
-            if let Err(error) = self
-                .registry
-                .reregister(socket, Token(token), Interest::READABLE)
-            {
-                tracing::debug!(%error, "a media socket is not watched");
-            }
-        }
+        };
+        self.sockets.read(token, &mut self.inbox, take)
     }
 
     /// One beat, in rounds, so that nobody hears half of an old and half of a new one.
     fn beat(&mut self, now: Instant) {
-        for (_, slot) in &mut self.slots {
+        self.awake.clear();
+        for (key, slot) in &mut self.slots {
+            if slot.rested < RESTS && slot.leg.pass_beat() {
+                slot.rested += 1;
+                continue;
+            }
+            slot.rested = 0;
             slot.leg.hear(now);
+            self.awake.push(key);
         }
         let (slots, index) = (&self.slots, &self.index);
         let heard = |id: MediaLegId| Some(slots.get(*index.get(&id)?)?.leg.heard_narrow());
@@ -405,34 +487,38 @@ impl Engine {
         if self.taps.hear(heard) {
             self.finish_taps(ActiveTap::has_ended);
         }
-        for key in 0..self.slots.capacity() {
+        for &key in &self.awake {
             let Some(slot) = self.slots.get(key) else {
                 continue;
             };
             let mut frame = Frame::SILENCE;
             let say = match (slot.leg.path(), slot.room) {
-                (Path::Transcoded, _) => {
-                    let peer = slot.peer.and_then(|peer| self.index.get(&peer));
-                    match peer.and_then(|key| self.slots.get(*key)) {
-                        Some(peer) => {
-                            frame = *peer.leg.heard();
-                            true
-                        }
-                        None => false,
+                (Path::Transcoded, _) => match slot.peer.and_then(|peer| self.slots.get(peer)) {
+                    Some(peer) => {
+                        frame = *peer.leg.heard();
+                        true
                     }
-                }
+                    None => false,
+                },
                 (Path::Mixed, Some((room, seat))) => self.rooms.mix(room, seat, &mut frame),
                 (Path::Alone | Path::Relayed | Path::Mixed, _) => false,
             };
             let Some(slot) = self.slots.get_mut(key) else {
                 continue;
             };
-            let out = self.out.as_mut_slice();
-            if let Some(length) = slot.leg.tick(now, say.then_some(&frame), out) {
-                slot.send(out.get(..length).unwrap_or_default());
+            let (leg, say) = (&mut slot.leg, say.then_some(&frame));
+            // A leg without a peer ticks as well: it notices silence, and what it plays goes on.
+            match leg.remote() {
+                Some(to) => self
+                    .sockets
+                    .send(slot.port, to, |out| leg.tick(now, say, out)),
+                None => {
+                    leg.tick(now, say, &mut []);
+                }
             }
-            if let Some(length) = slot.leg.report(now, out) {
-                slot.send_rtcp(out.get(..length).unwrap_or_default());
+            if let Some(to) = leg.remote_rtcp() {
+                self.sockets
+                    .send_rtcp(slot.port, to, |out| leg.report(now, out));
             }
             slot.counters.set(&slot.leg.statistics());
             slot.drain();
@@ -440,18 +526,13 @@ impl Engine {
     }
 }
 
-/// Waits for packets or commands, at most until the beat. The poll's own timeout counts whole
-/// milliseconds and rounds up, which would make every beat late: the rest is slept.
-fn wait(poll: &mut Poll, events: &mut Events, until: Instant) -> io::Result<()> {
-    let left = until.saturating_duration_since(Instant::now());
-    let whole = Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(0));
-    if whole.is_zero() {
-        if !left.is_zero() {
-            std::thread::sleep(left);
-        }
-        return poll.poll(events, Some(Duration::ZERO));
-    }
-    poll.poll(events, Some(whole))
+fn find<'a>(
+    index: &HashMap<MediaLegId, LegKey>,
+    slots: &'a mut Slab<Slot>,
+    id: MediaLegId,
+) -> Option<(LegKey, &'a mut Slot)> {
+    let key = *index.get(&id)?;
+    Some((key, slots.get_mut(key)?))
 }
 
 #[expect(clippy::panic, reason = "that is what the command asks for")]

@@ -3,11 +3,14 @@
 pub mod clock;
 pub mod http_socket;
 pub mod media_engine;
+mod media_placement;
 mod media_rooms;
+mod media_sockets;
 mod media_taps;
 mod media_thread;
 pub mod names;
 pub mod recording_writer;
+mod rtp_batch;
 pub mod rtp_socket;
 pub mod signals;
 mod sip_datagrams;

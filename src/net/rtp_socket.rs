@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use mio::net::UdpSocket;
+use socket2::SockRef;
 
 /// Why no port pair could be had.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,10 @@ pub struct Ports {
     next: Arc<AtomicU16>,
     open: Arc<AtomicUsize>,
 }
+
+/// Octets asked for as receive buffer of a port that many share; the system may give less
+/// (`net.core.rmem_max`).
+const SHARED_BUFFER: usize = 4 << 20;
 
 /// One pair, open until dropped.
 #[derive(Debug)]
@@ -62,6 +67,14 @@ impl Ports {
             next: Arc::new(AtomicU16::new(first)),
             open: Arc::default(),
         }
+    }
+
+    /// The next free pair, for many legs: it can take in what comes for them while the thread is
+    /// busy.
+    pub fn bind_shared(&self) -> Result<PortPair, PortError> {
+        let pair = self.bind()?;
+        SockRef::from(&pair.rtp).set_recv_buffer_size(SHARED_BUFFER)?;
+        Ok(pair)
     }
 
     /// How many pairs are open.

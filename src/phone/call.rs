@@ -10,6 +10,7 @@ use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use strowger_domain::call::LegNumber;
 use strowger_domain::cause::Cause;
+use strowger_domain::ids::AccountId;
 use strowger_media::codec::Codec;
 use strowger_media::session;
 use strowger_sip::command::OutgoingInvite;
@@ -112,7 +113,9 @@ impl PhoneCall {
     }
 
     fn open_leg(&self, outgoing: bool, ctx: &mut Context<Self>) -> Option<Leg> {
-        match self.media.open(ctx.address().recipient()) {
+        // A phone has no accounts.
+        let account = AccountId::from_uuid(uuid::Uuid::nil());
+        match self.media.open(account, None, ctx.address().recipient()) {
             Ok(media) => {
                 let address = std::net::SocketAddr::new(self.advertise, media.address.port());
                 Some(Leg::new(

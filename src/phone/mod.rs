@@ -132,7 +132,7 @@ impl Phone {
         }
         let address = SocketAddr::new(advertise, sockets.local.port());
         let ports = Ports::new(config.sip.ip(), &config.rtp);
-        let media = MediaHandle::start(ports).map_err(PhoneError::Media)?;
+        let media = MediaHandle::start(ports, 1).map_err(PhoneError::Media)?;
         let (listener, reports) = mpsc::unbounded_channel();
         let listening = report::Happening::Listening {
             sip: address.to_string(),

@@ -181,6 +181,14 @@ pub fn offer_again(sent: &[u8], local: &Local) -> Result<Bytes, SdpError> {
     Ok(numbered_after(sent, text.into()))
 }
 
+/// Where an offer wants RTP to be sent, as far as that can be told before it is answered; `None`:
+/// nowhere for now, or it can't be read.
+pub fn peer(offer: &[u8]) -> Option<SocketAddr> {
+    let offer = Session::parse(offer).ok()?;
+    let sound = offer.media.iter().find(|media| media.is_plain_audio());
+    sound?.rtp_address()
+}
+
 /// Answers the first offer of a call.
 ///
 /// The codec is the first of `local.codecs` that was offered; it is the only one in the answer, so

@@ -63,9 +63,10 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// An address that says nothing to those outside its network. Loopback is not one of them: who
-/// signals it is on this machine, and no NAT is in between.
-fn is_hidden(address: IpAddr) -> bool {
+/// Whether an address says nothing to those outside its network: who signals it may be behind a
+/// NAT, and send from somewhere else.
+/// Loopback is not one of them: who signals it is on this machine, and no NAT is in between.
+pub fn is_hidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             // RFC 6598: shared address space of carrier NAT, 100.64.0.0/10.

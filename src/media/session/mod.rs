@@ -18,7 +18,7 @@
 //! On a datagram of its RTCP port: `leg.receive_rtcp(bytes, from, now)`, then its events.
 //! On the beat, in three rounds so that nobody hears half of an old and half of a new beat:
 //! ```text
-//! for each leg:   leg.hear(now)                            // takes 20 ms from its jitter buffer
+//! for each leg:   leg.pass_beat() || leg.hear(now)   // takes 20 ms from its jitter buffer; who passes is left out
 //! for each room:  room.clear(); for its members: room.add(seat, leg.heard_narrow())
 //! for each tap:   tap.beat(a.heard_narrow(), b.heard_narrow())       // a block for the disk thread
 //! for each leg:   say = peer.heard() (Path::Transcoded) | room.mix(seat) (Path::Mixed) | None
@@ -44,6 +44,7 @@ mod speaking;
 mod tests;
 mod words;
 
+pub use latch::is_hidden;
 pub use words::{
     Command, Connection, Content, Event, Ignored, Passing, Path, Received, Settings, TelephoneEvent,
 };

@@ -136,6 +136,24 @@ impl Leg {
         }
     }
 
+    /// A beat that has nothing to do for this leg, in place of all its rounds; `false`: it has.
+    /// While packets are passed on and nobody needs to hear them, the rounds are needed now and
+    /// then only, for reports and to notice silence.
+    pub fn pass_beat(&mut self) -> bool {
+        let passes = self.path == Path::Relayed
+            && self.relay_idle < RELAY_PATIENCE - 1
+            && self.rest.is_none()
+            && self.player.is_none()
+            && self.keys.is_idle()
+            && !self.is_decoded();
+        if passes {
+            self.outgoing.beat();
+            self.relay_idle += 1;
+            self.event_idle = self.event_idle.saturating_add(1);
+        }
+        passes
+    }
+
     /// What this beat is for: keys before a play, a play before a bridge or room.
     fn next_said(&mut self, say: Option<&Frame>, frame: &mut Frame) -> Said {
         if let Some(step) = self.keys.beat() {

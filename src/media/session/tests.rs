@@ -40,6 +40,7 @@ struct Line {
 
 struct Bench {
     now: Instant,
+    beats: u32,
     lines: Vec<Line>,
     /// The pair that is bridged.
     bridge: Option<(usize, usize)>,
@@ -86,6 +87,7 @@ impl Bench {
         });
         Self {
             now,
+            beats: 0,
             lines: lines.collect(),
             bridge: None,
             room: Room::new(),
@@ -137,14 +139,22 @@ impl Bench {
     /// A beat as the engine does it.
     fn beat(&mut self) {
         self.now += BEAT;
+        self.beats += 1;
+        let mut rests = Vec::new();
         for line in &mut self.lines {
-            line.leg.hear(self.now);
+            rests.push(!self.beats.is_multiple_of(5) && line.leg.pass_beat());
+            if rests.last() == Some(&false) {
+                line.leg.hear(self.now);
+            }
         }
         self.room.clear();
         for (line, &seat) in self.lines.iter().zip(&self.seats) {
             self.room.add(seat, line.leg.heard_narrow());
         }
-        for number in 0..self.lines.len() {
+        for (number, rests) in rests.into_iter().enumerate() {
+            if rests {
+                continue;
+            }
             let say = match self.lines[number].leg.path() {
                 Path::Transcoded => self
                     .other(number)
