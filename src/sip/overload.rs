@@ -15,16 +15,16 @@ use std::time::Duration;
 pub struct Patience {
     /// Below this age every new call is taken.
     pub first: Duration,
-    /// From this age on none is. Half of T1 (RFC 3261 Table 4) leaves the other half for the answer
-    /// to get to the peer before it sends its request again.
+    /// From this age on none is. It is less than T1 (RFC 3261 Table 4), so that the answer gets to
+    /// the peer before it sends its request again.
     pub last: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            first: Duration::from_millis(25),
-            last: Duration::from_millis(250),
+            first: Duration::from_millis(100),
+            last: Duration::from_millis(300),
         }
     }
 }
@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn what_was_owed_is_forgotten_when_nothing_waits() {
         let mut overload = Overload::new(Patience::default());
-        overload.note(ms(240));
+        overload.note(ms(250));
         assert!(!overload.sheds());
         overload.note(ms(0));
         assert!(!overload.sheds());
-        overload.note(ms(240));
+        overload.note(ms(250));
         assert!(!overload.sheds());
         assert_eq!(overload.shed(), 0);
     }
@@ -144,14 +144,14 @@ mod tests {
                 now = Duration::from_micros(came * 1_000_000 / rate);
                 continue;
             };
-            overload.note(now - arrived);
+            overload.note(now.saturating_sub(arrived));
             if overload.sheds() {
                 now += refusal;
                 continue;
             }
             if now > ms(9_000) {
                 taken += 1;
-                longest = longest.max(now - arrived);
+                longest = longest.max(now.saturating_sub(arrived));
             }
             now += call;
         }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn at_any_rate_a_server_stays_near_its_best_and_calls_wait_less_than_half_of_t1() {
+    fn at_any_rate_a_server_stays_near_its_best_and_calls_wait_less_than_t1() {
         let (taken, longest) = served(3_900);
         assert!(taken >= 3_880 && longest < ms(25), "{taken} {longest:?}");
         for rate in [4_400, 8_000, 20_000, 40_000] {
@@ -167,7 +167,7 @@ mod tests {
             let refused = rate - taken.min(rate);
             let best = 4_000 - refused * 12 / 250;
             assert!(taken * 100 >= best * 97, "{taken} of {best} at {rate}");
-            assert!(longest < ms(250), "{longest:?} at {rate}");
+            assert!(longest < ms(300), "{longest:?} at {rate}");
         }
     }
 }

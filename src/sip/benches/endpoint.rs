@@ -231,6 +231,16 @@ fn held() -> u64 {
     (stats.bytes_allocated as u64).wrapping_sub(stats.bytes_deallocated as u64)
 }
 
+/// Memory that this process has (PSS), in KiB.
+fn resident() -> u64 {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let number = line.and_then(|line| line.trim().split(' ').next());
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default()
+}
+
 fn measure(name: &str, call: fn(&mut Bench, u64), set_up: &dyn Fn(&mut Bench, u64)) {
     let mut bench = Bench::new();
     let empty = held();
@@ -247,7 +257,12 @@ fn measure(name: &str, call: fn(&mut Bench, u64), set_up: &dyn Fn(&mut Bench, u6
         bench.pass(Duration::from_millis(1));
     }
     let (spent, allocations) = (bench.spent / MEASURED, bench.allocations);
+    let full = resident();
     bench.pass(Duration::from_mins(2));
+    println!(
+        "{name}: {full} KiB are resident with the memory of 32 s, {} after it",
+        resident()
+    );
     let over = held();
     for number in 0..STANDING {
         set_up(&mut bench, 1_000_000 + number);
