@@ -274,7 +274,7 @@ impl Pair {
             .enumerate()
         {
             let (one, other) = (self.bins[tone], next.bins[tone]);
-            let off = one.hertz_off(&other, hertz);
+            let off = one.hertz_off(other, hertz);
             if off.abs() > TOLERANCE * f32::from(hertz) {
                 return None;
             }
@@ -299,17 +299,17 @@ impl Pair {
 
 impl Bin {
     /// The square of the peak.
-    fn power(&self) -> f32 {
+    fn power(self) -> f32 {
         let peak = 2.0 / BLOCK as f32;
         (self.real * self.real + self.imaginary * self.imaginary) * peak * peak
     }
 
-    fn level(&self) -> f32 {
+    fn level(self) -> f32 {
         level_of_amplitude(self.power().max(1.0).sqrt())
     }
 
     /// How far a tone is from a filter's frequency, by the phase from one block to the next.
-    fn hertz_off(&self, next: &Self, hertz: u16) -> f32 {
+    fn hertz_off(self, next: Self, hertz: u16) -> f32 {
         let turns = f32::from(hertz) * BLOCK as f32 / SAMPLE_RATE as f32;
         let phase = next.imaginary.atan2(next.real) - self.imaginary.atan2(self.real);
         let turned = phase / std::f32::consts::TAU - turns;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! flite -voice slt -f README.md -o /tmp/slt.wav
-//! cargo run --release -p strowger-media --example talk_off -- /tmp/slt.wav
+//! cargo run --release -p strowger-load --bin talk-off -- /tmp/slt.wav
 //! ```
 
 #![allow(
