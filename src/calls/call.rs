@@ -27,7 +27,7 @@ use super::start::{Driver, FirstLeg, Start};
 use super::ticket::CallTicket;
 use super::tools::Tools;
 use crate::conferences::messages::{ConferenceFact, Membership};
-use crate::net::clock;
+use crate::net::clock::{self, SteadyClock};
 use crate::net::media_engine::{MediaEvent, MediaFact, MediaLegId};
 use crate::net::sip_endpoint::SipFact;
 use crate::queues::messages::QueueFact;
@@ -55,6 +55,8 @@ pub struct Call {
     pub(super) presentation: Option<String>,
     pub(super) plan: Option<PlanId>,
     pub(super) origin: Origin,
+    /// What dates its facts.
+    pub(super) clock: SteadyClock,
     pub(super) timeline: Option<Timeline>,
     pub(super) driver: Driver,
     pub(super) first: Option<FirstLeg>,
@@ -89,10 +91,12 @@ impl Call {
         if let Some(unless_begun) = start.unless_begun {
             unless_begun.has_begun();
         }
+        let clock = SteadyClock::start();
         Self {
+            clock,
             id: start.opening.call,
             origin: start.opening.origin,
-            timeline: Some(Timeline::new(start.opening, clock::now().utc)),
+            timeline: Some(Timeline::new(start.opening, clock.now().utc)),
             tools: start.tools,
             path: start.path,
             permissions: start.permissions,
@@ -140,7 +144,7 @@ impl Call {
             let mut effects = VecDeque::new();
             match &mut self.driver {
                 Driver::Plan(interpreter) => {
-                    interpreter.handle(event, clock::now());
+                    interpreter.handle(event, self.clock.now());
                     while let Some(effect) = interpreter.next_effect() {
                         effects.push_back(effect);
                     }
@@ -269,7 +273,7 @@ impl Call {
         if let Some(progress) = &self.progress {
             progress.do_send(super::messages::Progress {
                 call: self.id,
-                at: clock::now().utc,
+                at: self.clock.now().utc,
                 stage,
             });
         }
@@ -312,7 +316,7 @@ impl Call {
         let Some(timeline) = self.timeline.take() else {
             return;
         };
-        let record = timeline.close(ending, clock::now().utc);
+        let record = timeline.close(ending, self.clock.now().utc);
         let stage = Progressed::Ended {
             answered: record.answered_at.is_some(),
             cause: ending.cause,

@@ -41,7 +41,7 @@ struct LegEnded {
 impl Call {
     /// Notes a fact on the timeline; answers whether it is new.
     pub(super) fn note(&mut self, fact: Fact) -> bool {
-        let now = clock::now().utc;
+        let now = self.clock.now().utc;
         self.timeline
             .as_mut()
             .is_some_and(|timeline| timeline.note(fact, now))
@@ -51,7 +51,7 @@ impl Call {
     pub(super) fn emit(&mut self, kind: &'static str, leg: Option<LegId>, data: &impl Serialize) {
         let event = NewEvent {
             kind,
-            time: clock::now().utc,
+            time: self.clock.now().utc,
             account: self.path.account(),
             call: Some(self.id),
             leg,
@@ -139,7 +139,7 @@ impl Call {
                 channels: u8::try_from(ongoing.channels).unwrap_or(1),
                 duration,
                 size_bytes,
-                created_at: clock::now().utc,
+                created_at: self.clock.now().utc,
             };
             let _ = self.tools.writer.recording(row);
             self.note(Fact::Recorded(ongoing.id));
@@ -183,7 +183,7 @@ impl Call {
             .map_or("failed", strowger_domain::cause::Outcome::name);
         metrics::counter!(telemetry::CALLS_ENDED, "outcome" => outcome).increment(1);
         metrics::gauge!(telemetry::CALLS_LIVE).decrement(1.0);
-        let event = events::call_ended(&record, self.next_sequence(), clock::now().utc);
+        let event = events::call_ended(&record, self.next_sequence(), self.clock.now().utc);
         let _ = self.tools.writer.end(record, event);
     }
 

@@ -11,6 +11,7 @@
 )]
 
 mod call_quality;
+mod clock_steps;
 mod conference;
 mod delivery;
 mod harness;
