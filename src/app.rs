@@ -112,6 +112,7 @@ impl App {
             capacity: usize::try_from(config.capacity)
                 .unwrap_or(usize::MAX)
                 .saturating_mul(2),
+            timers: strowger_sip::config::Timers::of_round_trip(config.sip_t1),
             ..strowger_sip::config::Config::default()
         };
         let (keeper, signalling) =

@@ -81,6 +81,14 @@ pub struct Settings {
         allow_negative_numbers = true
     )]
     pub drain_s: Option<String>,
+    /// Estimated round trip to SIP peers in ms, T1 of RFC 3261; T2 and T4 follow it [default: 500]
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "STROWGER_SIP_T1_MS",
+        allow_negative_numbers = true
+    )]
+    pub sip_t1_ms: Option<String>,
     /// Country (ISO 3166) by whose rules national numbers are read [default: GB]
     #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY")]
     pub country: Option<String>,
@@ -106,7 +114,7 @@ pub struct Settings {
 /// One of the settings: its name in the file, and its place.
 type Field = (&'static str, fn(&mut Settings) -> &mut Option<String>);
 
-const FIELDS: [Field; 17] = [
+const FIELDS: &[Field] = &[
     ("data", |settings| &mut settings.data),
     ("http", |settings| &mut settings.http),
     ("sip", |settings| &mut settings.sip),
@@ -121,6 +129,7 @@ const FIELDS: [Field; 17] = [
     ("max_call_s", |settings| &mut settings.max_call_s),
     ("lost_media_s", |settings| &mut settings.lost_media_s),
     ("drain_s", |settings| &mut settings.drain_s),
+    ("sip_t1_ms", |settings| &mut settings.sip_t1_ms),
     ("country", |settings| &mut settings.country),
     ("codecs", |settings| &mut settings.codecs),
     ("scheduled_classes", |settings| {
@@ -169,6 +178,8 @@ pub struct Config {
     pub lost_media: Option<Duration>,
     /// Time limit of a drain.
     pub drain: Duration,
+    /// T1 of SIP, the estimated round trip.
+    pub sip_t1: Duration,
     /// The country of national numbers.
     pub country: &'static Country,
     /// The codecs of calls, the preferred one first; at least one.
@@ -236,18 +247,23 @@ impl Settings {
     }
 }
 
+/// The settings that are whole numbers.
+const NUMBERS: &[&str] = &[
+    "capacity",
+    "max_call_s",
+    "lost_media_s",
+    "drain_s",
+    "media_threads",
+    "sip_t1_ms",
+];
+
 /// A value of the file as text, as it would be written in a flag; or what is expected.
 fn text_of(name: &str, value: &toml::Value) -> Result<String, &'static str> {
     use toml::Value;
     match (name, value) {
         (_, Value::String(text)) => Ok(text.clone()),
-        (
-            "capacity" | "max_call_s" | "lost_media_s" | "drain_s" | "media_threads",
-            Value::Integer(number),
-        ) => Ok(number.to_string()),
-        ("capacity" | "max_call_s" | "lost_media_s" | "drain_s" | "media_threads", _) => {
-            Err("a whole number")
-        }
+        (name, Value::Integer(number)) if NUMBERS.contains(&name) => Ok(number.to_string()),
+        (name, _) if NUMBERS.contains(&name) => Err("a whole number"),
         ("allow_private_fetch", Value::Boolean(yes)) => Ok(yes.to_string()),
         ("allow_private_fetch", _) => Err("true or false"),
         ("scheduled_classes" | "codecs", Value::Array(names)) => {
@@ -366,6 +382,10 @@ impl Config {
         });
         let text = settings.drain_s.as_deref();
         let drain = checker.read("drain_s", text, 60, expected, |text| text.parse().ok());
+        let (text, expected) = (settings.sip_t1_ms.as_deref(), "10 to 10000 milliseconds");
+        let sip_t1_ms = checker.read("sip_t1_ms", text, 500, expected, |text| {
+            text.parse().ok().filter(|ms| (10..=10_000).contains(ms))
+        });
         let (text, expected) = (settings.country.as_deref(), "a country such as GB");
         let country = checker.read("country", text, Country::GB, expected, |iso| {
             Country::by_iso(&iso.to_ascii_uppercase())
@@ -412,6 +432,7 @@ impl Config {
             max_call: Duration::from_secs(max_call),
             lost_media: (lost_media > 0).then(|| Duration::from_secs(lost_media)),
             drain: Duration::from_secs(drain),
+            sip_t1: Duration::from_millis(sip_t1_ms),
             country,
             codecs,
             scheduled_classes,

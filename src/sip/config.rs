@@ -19,6 +19,15 @@ pub struct Timers {
 }
 
 impl Timers {
+    /// The timers for another round trip, with the proportions of the RFC.
+    pub fn of_round_trip(t1: Duration) -> Self {
+        Self {
+            t1,
+            t2: t1 * 8,
+            t4: t1 * 10,
+        }
+    }
+
     /// 64*T1: timers B, F, H, J, L and M, and the wait for an ACK (RFC 3261 §13.3.1.4).
     pub fn sixty_four_t1(&self) -> Duration {
         self.t1 * 64
@@ -27,11 +36,7 @@ impl Timers {
 
 impl Default for Timers {
     fn default() -> Self {
-        Self {
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-        }
+        Self::of_round_trip(Duration::from_millis(500))
     }
 }
 
