@@ -11,12 +11,16 @@ use strowger_sip::reader::{Frame, Framer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Messages that may wait for a slow connection before it is given up.
 const OUTGOING: usize = 256;
 /// A connection that is silent for this long may be closed, when no call lives by it; phones keep
 /// theirs alive more often (RFC 5626 §4.4.1: at most 120 s).
 const IDLE: Duration = Duration::from_mins(5);
+/// A message must be whole so long after its first byte: whoever sends one byte a minute holds a
+/// connection no longer than that.
+const MESSAGE: Duration = Duration::from_secs(30);
 /// How long a connection whose stream is broken waits for the refusal to be sent.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A peer that takes nothing for this long is given up.
@@ -114,7 +118,7 @@ impl Connection {
     ) -> Self {
         let (sender, receiver) = mpsc::channel(OUTGOING);
         actix::spawn(async move {
-            serve(stream, flow, receiver, IDLE, &tell).await;
+            serve(stream, flow, receiver, PATIENCE, &tell).await;
             tell(FromConnection::Closed(flow)).await;
         });
         Self(sender)
@@ -125,7 +129,7 @@ impl Connection {
         let (sender, receiver) = mpsc::channel(OUTGOING);
         actix::spawn(async move {
             match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
-                Ok(Ok(stream)) => serve(stream, flow, receiver, IDLE, &tell).await,
+                Ok(Ok(stream)) => serve(stream, flow, receiver, PATIENCE, &tell).await,
                 Ok(Err(error)) => tracing::info!(remote = %flow.remote, %error, "no connection"),
                 Err(_) => tracing::info!(remote = %flow.remote, "no connection in time"),
             }
@@ -135,11 +139,23 @@ impl Connection {
     }
 }
 
+/// How long a connection may be silent, and in the middle of a message.
+#[derive(Clone, Copy)]
+struct Patience {
+    idle: Duration,
+    message: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    idle: IDLE,
+    message: MESSAGE,
+};
+
 async fn serve(
     stream: TcpStream,
     flow: Flow,
     mut outgoing: mpsc::Receiver<Bytes>,
-    idle: Duration,
+    patience: Patience,
     tell: &impl AsyncFn(FromConnection),
 ) {
     let probes = socket2::TcpKeepalive::new().with_time(PROBE);
@@ -154,7 +170,13 @@ async fn serve(
     let mut buffer = BytesMut::with_capacity(8 * 1024);
     // Nothing behind a broken message can be read: its refusal is sent, then the connection ends.
     let mut last_words = false;
+    // When the first byte of a message came that is not whole yet.
+    let mut begun: Option<Instant> = None;
     loop {
+        let until = begun.map_or_else(
+            || Instant::now() + patience.idle,
+            |begun| begun + patience.message,
+        );
         tokio::select! {
             () = tokio::time::sleep(LAST_WORDS), if last_words => return,
             message = outgoing.recv() => match message {
@@ -176,7 +198,11 @@ async fn serve(
                     }
                 }
             },
-            read = tokio::time::timeout(idle, reader.read_buf(&mut buffer)), if !last_words => match read {
+            read = tokio::time::timeout_at(until, reader.read_buf(&mut buffer)), if !last_words => match read {
+                Err(_elapsed) if begun.is_some() => {
+                    tracing::info!(remote = %flow.remote, "a message was not whole in time");
+                    return;
+                }
                 Err(_elapsed) => tell(FromConnection::Idle(flow)).await,
                 Ok(Ok(0)) => return,
                 Ok(Err(error)) => {
@@ -187,6 +213,7 @@ async fn serve(
                     framer.push(&buffer);
                     buffer.clear();
                     while let Some(frame) = framer.next_frame() {
+                        begun = None;
                         match frame {
                             // One message of a connection waits at a time: a peer is not read faster
                             // than it is served.
@@ -206,6 +233,7 @@ async fn serve(
                             }
                         }
                     }
+                    begun = (framer.pending() > 0).then(|| begun.unwrap_or_else(Instant::now));
                 }
             },
         }
@@ -232,7 +260,8 @@ mod tests {
         let (connection, receiver) = mpsc::channel(OUTGOING);
         let served = actix::spawn(async move {
             let tell = async |news| told.send(news).expect("the test listens");
-            serve(stream, flow, receiver, Duration::from_millis(1), &tell).await;
+            let idle = Duration::from_millis(1);
+            serve(stream, flow, receiver, Patience { idle, ..PATIENCE }, &tell).await;
         });
         for _ in 0..2 {
             let idle = news.recv().await.expect("told");
@@ -245,5 +274,31 @@ mod tests {
         assert_eq!(&heard, b"hello");
         drop(connection);
         served.await.expect("it ends");
+    }
+
+    #[actix::test]
+    async fn a_message_that_is_not_whole_in_time_ends_its_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let local = listener.local_addr().expect("bound");
+        let mut peer = TcpStream::connect(local).await.expect("connected");
+        let (stream, remote) = listener.accept().await.expect("accepted");
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local,
+            remote,
+        };
+        let (_connection, receiver) = mpsc::channel(OUTGOING);
+        let patience = Patience {
+            idle: IDLE,
+            message: Duration::from_millis(50),
+        };
+        let served = actix::spawn(async move {
+            serve(stream, flow, receiver, patience, &async |_| {}).await;
+        });
+        // However often another byte comes.
+        while !served.is_finished() {
+            let _ = peer.write_all(b"x").await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
