@@ -29,7 +29,7 @@ use crate::net::rtp_socket::Ports;
 use crate::net::sip_endpoint::{SetDraining, SipHandle};
 use crate::net::sip_keeper::{self, SipKeeper};
 use crate::net::sip_socket::SipSockets;
-use crate::net::{clock, http_socket};
+use crate::net::{clock, files, http_socket};
 use crate::scheduler::keeper::SchedulerKeeper;
 use crate::services::messages::Instances;
 use crate::sound::library::SoundLibrary;
@@ -73,6 +73,16 @@ impl App {
     /// Starts everything. Must run inside an actix system.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let lock = lock(&config.data)?;
+        let (wanted, enough) = (config.rtp.clone().count() / 2, files::port_pairs());
+        if enough < wanted {
+            let limit = files::limit();
+            tracing::warn!(
+                limit,
+                wanted,
+                enough,
+                "too few open files for all RTP ports"
+            );
+        }
         let metrics = telemetry::start_metrics();
         let store = open_store(config).await?;
         let records = Arbiter::new();
@@ -178,7 +188,7 @@ impl App {
             metrics,
         };
         let api = api::Api::new(parts).await.context("the API")?;
-        let server = api::serve(api, listener)?;
+        let server = api::serve(api, listener, files::connections())?;
         let handle = server.handle();
         actix::spawn(async move {
             if let Err(error) = server.await {

@@ -133,8 +133,14 @@ impl Api {
     }
 }
 
-/// Serves the API and the portal on a listening socket, until the server's handle stops it.
-pub fn serve(api: Api, listener: TcpListener) -> std::io::Result<Server> {
+/// Connections at once, where so many files may be open.
+const MAX_CONNECTIONS: usize = 10_000;
+/// Threads that serve.
+const WORKERS: usize = 2;
+
+/// Serves the API and the portal on a listening socket, to so many connections at once, until the
+/// server's handle stops it.
+pub fn serve(api: Api, listener: TcpListener, connections: usize) -> std::io::Result<Server> {
     let api = web::Data::new(api);
     let server = HttpServer::new(move || {
         App::new()
@@ -145,7 +151,8 @@ pub fn serve(api: Api, listener: TcpListener) -> std::io::Result<Server> {
             .default_service(web::to(portal::file))
     });
     Ok(server
-        .workers(2)
+        .workers(WORKERS)
+        .max_connections((connections / WORKERS).clamp(1, MAX_CONNECTIONS / WORKERS))
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(5)
         .disable_signals()

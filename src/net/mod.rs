@@ -1,6 +1,7 @@
 //! The only sockets and the only clock.
 
 pub mod clock;
+pub mod files;
 pub mod http_socket;
 pub mod media_engine;
 mod media_placement;

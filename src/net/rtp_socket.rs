@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use mio::net::UdpSocket;
 use socket2::SockRef;
 
+use super::files;
+
 /// Why no port pair could be had.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
@@ -19,6 +21,9 @@ pub enum PortError {
         /// Last port of the range.
         last: u16,
     },
+    /// The limit of open files is near.
+    #[error("no file descriptor is left for an RTP port")]
+    Files,
     /// The system refused.
     #[error("could not open an RTP port")]
     Io(#[from] std::io::Error),
@@ -84,6 +89,9 @@ impl Ports {
 
     /// The next free pair.
     pub fn bind(&self) -> Result<PortPair, PortError> {
+        if self.open_pairs() >= files::port_pairs() {
+            return Err(PortError::Files);
+        }
         let pairs = usize::from((self.last.saturating_sub(self.first)).div_ceil(2)).max(1);
         for _ in 0..pairs {
             let port = self.step();

@@ -25,13 +25,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::files;
 use super::sip_datagrams::{Incoming, Outgoing};
 use super::sip_owners::{Arrivals, Owner};
 use super::sip_socket::{Connection, FromConnection, SipSockets};
 use crate::supervise::{Obituary, ProvokePanic};
 use crate::telemetry;
 
-/// Connections at once; more are closed at once.
+/// Connections at once, where so many files may be open; more are closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
 /// Connections at once from one address: a house full of phones, but not all that there may be.
 const MAX_CONNECTIONS_OF_ADDRESS: usize = 1_000;
@@ -584,7 +585,7 @@ async fn next<T>(failure: &str, mut attempt: impl AsyncFnMut() -> io::Result<T>)
 impl StreamHandler<(TcpStream, SocketAddr)> for SipEndpoint {
     fn handle(&mut self, (stream, remote): (TcpStream, SocketAddr), ctx: &mut Self::Context) {
         let from = self.connected_from.get(&remote.ip()).copied();
-        if self.connections.len() >= MAX_CONNECTIONS
+        if self.connections.len() >= files::connections().min(MAX_CONNECTIONS)
             || from.is_some_and(|count| count >= MAX_CONNECTIONS_OF_ADDRESS)
         {
             tracing::warn!("a connection was refused: there are too many");

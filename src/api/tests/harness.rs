@@ -184,7 +184,7 @@ impl Bench {
         let api = Api::new(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = serve(api, listener).unwrap();
+        let server = serve(api, listener, 1000).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);
         Self {
