@@ -11,6 +11,8 @@
 )]
 
 mod call_quality;
+mod chaos;
+mod chaos_process;
 mod clock_steps;
 mod conference;
 mod delivery;

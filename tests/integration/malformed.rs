@@ -7,71 +7,21 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::harness::{Builder, CUSTOMER_NUMBER, Caller, Line, Phone, Platform, in_time, plan};
+use crate::harness::{Beside, CUSTOMER_NUMBER, Caller, in_time, plan};
 
-const OFFICE: &str = "+442079460101";
-
-/// A call of two parties, beside which something happens.
-struct Beside {
-    phone: Phone,
-    platform: Platform,
-    a: Line,
-    b: Line,
-}
-
-impl Beside {
-    async fn start() -> Self {
-        let office = plan("office", None)
-            .deliver("office", OFFICE, json!({}), json!({}))
-            .build();
-        let mut phone = Phone::start().await;
-        let platform = Builder::new(office, &phone).start().await;
-        let mut a = platform.called_by(&phone).await;
-        let mut b = phone.rings().await;
-        b.answer();
-        b.is_acknowledged().await;
-        a.is_answered().await;
-        let beside = Self {
-            phone,
-            platform,
-            a,
-            b,
-        };
-        beside.goes_on().await;
-        beside
-    }
-
-    /// They hear each other still.
-    async fn goes_on(&self) {
-        self.a.say(900);
-        self.b.say(1300);
-        self.a.hears(1300).await;
-        self.b.hears(900).await;
-    }
-
-    async fn finish(mut self) {
-        self.goes_on().await;
-        self.a.hang_up();
-        self.a.is_over().await;
-        self.b.is_over().await;
-        self.platform.records().await;
-        self.platform.finish().await;
-    }
-
-    /// Sends a datagram to the SIP port; answers the first line of the response.
-    async fn asks(&self, message: &str) -> String {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let port = socket.local_addr().unwrap().port().to_string();
-        let message = message.replace('\n', "\r\n").replace("PORT", &port);
-        socket
-            .send_to(message.as_bytes(), self.platform.sip)
-            .await
-            .unwrap();
-        let mut buffer = [0; 2048];
-        let answered = in_time("an answer", socket.recv_from(&mut buffer)).await;
-        let text = String::from_utf8_lossy(&buffer[..answered.unwrap().0]).into_owned();
-        text.lines().next().unwrap_or_default().to_owned()
-    }
+/// Sends a datagram to the SIP port; answers the first line of the response.
+async fn asks(beside: &Beside, message: &str) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    let message = message.replace('\n', "\r\n").replace("PORT", &port);
+    socket
+        .send_to(message.as_bytes(), beside.platform.sip)
+        .await
+        .unwrap();
+    let mut buffer = [0; 2048];
+    let answered = in_time("an answer", socket.recv_from(&mut buffer)).await;
+    let text = String::from_utf8_lossy(&buffer[..answered.unwrap().0]).into_owned();
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn request(method: &str, more: &str) -> String {
@@ -118,7 +68,7 @@ async fn sip_that_cannot_be_read_is_refused_with_its_status() {
             "483",
         ),
     ] {
-        let line = beside.asks(&message).await;
+        let line = asks(&beside, &message).await;
         assert!(
             line.starts_with(&format!("SIP/2.0 {status}")),
             "{line} to {message}"

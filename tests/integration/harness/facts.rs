@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The longest that a test waits for one fact.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a fact that nobody tells is looked for.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// Asks until there is an answer.
 #[track_caller]

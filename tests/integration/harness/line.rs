@@ -238,6 +238,16 @@ impl Line {
         refusal
     }
 
+    /// The first final answer: `None` when the call is answered, else the status that refused it.
+    #[track_caller]
+    pub(crate) fn is_answered_or_refused(&mut self) -> impl Future<Output = Option<u16>> {
+        self.until("a final answer", |event| match event {
+            Event::Refused { status, .. } => Some(Some(*status)),
+            Event::Accepted { .. } => Some(None),
+            _ => None,
+        })
+    }
+
     /// Waits until the call is over, however that comes.
     #[track_caller]
     pub(crate) fn is_over(&mut self) -> impl Future<Output = Ended> {

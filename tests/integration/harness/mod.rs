@@ -2,7 +2,10 @@
 //! facts.
 
 mod api;
+mod bare;
+mod beside;
 mod facts;
+mod gauges;
 mod line;
 mod pages;
 mod panics;
@@ -14,6 +17,8 @@ mod seed;
 mod sound;
 mod stranger;
 
+pub(crate) use bare::{Bare, invite as bare_invite};
+pub(crate) use beside::Beside;
 pub(crate) use facts::{eventually, in_time};
 pub(crate) use line::Line;
 pub(crate) use pages::{PageServer, Reply};

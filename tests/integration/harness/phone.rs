@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::facts::in_time;
 use super::line::Line;
+use super::sound::Sound;
 
 /// Hands facts of an actor's world to a test.
 pub(super) struct Ear<M>(pub(super) UnboundedSender<M>);
@@ -97,6 +98,12 @@ impl Phone {
     /// A phone that knows all codecs.
     pub(crate) async fn start() -> Self {
         Self::with_codecs(&Codec::ALL).await
+    }
+
+    /// Only the sound of a phone, for one whom nobody has called.
+    pub(crate) async fn a_sound() -> Sound {
+        let (keys, _) = unbounded_channel();
+        Sound::open(keys).await
     }
 
     /// A phone that answers with these codecs.

@@ -37,6 +37,8 @@ static NEXT_RANGE: AtomicU16 = AtomicU16::new(0);
 pub(crate) struct Builder {
     pub(crate) seed: Seed,
     pub(crate) settings: Settings,
+    /// How many files the program may have open, where it is a process of its own.
+    pub(crate) files: Option<u32>,
     folder: TempDir,
 }
 
@@ -81,6 +83,7 @@ impl Builder {
         Self {
             seed,
             settings,
+            files: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -119,6 +122,12 @@ impl Builder {
 
     pub(crate) fn disabled(mut self, owner: Owner) -> Self {
         self.seed.disabled.push(owner);
+        self
+    }
+
+    /// Limits the files that the program may have open.
+    pub(crate) fn files(mut self, files: u32) -> Self {
+        self.files = Some(files);
         self
     }
 

@@ -23,27 +23,40 @@ pub(crate) struct Process {
     pub(crate) http: SocketAddr,
     pub(crate) sip: SocketAddr,
     child: Child,
+    files: Option<u32>,
     _folder: TempDir,
 }
 
 impl Builder {
     /// Seeds the data folder and starts the program on it.
     pub(crate) async fn spawn(self) -> Process {
+        let files = self.files;
         let (config, seeded, folder) = self.plant().await;
-        let (child, http, sip) = serve(&config).await;
+        let (child, http, sip) = serve(&config, files).await;
         Process {
             config,
             seeded,
             http,
             sip,
             child,
+            files,
             _folder: folder,
         }
     }
 }
 
-async fn serve(config: &Config) -> (Child, SocketAddr, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_strowger"))
+async fn serve(config: &Config, files: Option<u32>) -> (Child, SocketAddr, SocketAddr) {
+    let program = env!("CARGO_BIN_EXE_strowger");
+    let mut command = match files {
+        None => Command::new(program),
+        Some(files) => {
+            let mut shell = Command::new("sh");
+            let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+            shell.args(["-c", &limited, program]);
+            shell
+        }
+    };
+    let mut child = command
         .arg("serve")
         .arg("--data")
         .arg(&config.data)
@@ -54,6 +67,7 @@ async fn serve(config: &Config) -> (Child, SocketAddr, SocketAddr) {
             &format!("{}-{}", config.rtp.start(), config.rtp.end()),
         ])
         .args(["--drain-s", &config.drain.as_secs().to_string()])
+        .args(["--sip-t1-ms", &config.sip_t1.as_millis().to_string()])
         .args(["--log-format", "json"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -101,7 +115,7 @@ impl Process {
     pub(crate) async fn start_again(&mut self) {
         self.config.http = self.http;
         self.config.sip = self.sip;
-        let (child, http, sip) = serve(&self.config).await;
+        let (child, http, sip) = serve(&self.config, self.files).await;
         (self.child, self.http, self.sip) = (child, http, sip);
     }
 
