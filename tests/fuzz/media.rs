@@ -123,7 +123,10 @@ fn check_rtp(bytes: &[u8], rng: &mut StdRng) -> Vec<String> {
                 if let Some(length) = length {
                     let relayed = Packet::read(&out[..length]).expect("what we relay is RTP");
                     let came = Packet::read(datagram).expect("it was read");
-                    assert_eq!(relayed.payload, came.payload);
+                    // A telephone-event is written anew: four octets, at the clock of the peer.
+                    if relayed.payload.len() != 4 {
+                        assert_eq!(relayed.payload, came.payload);
+                    }
                 }
                 "relayed".to_owned()
             }
