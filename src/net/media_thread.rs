@@ -115,7 +115,7 @@ impl Drop for Slot {
 struct Engine {
     sockets: Sockets,
     /// Tells the beat, because the poll's own timeout counts whole milliseconds.
-    _timer: TimerFd,
+    timer: TimerFd,
     next_beat: Instant,
     /// This shared port and older ones were forgotten with the engine before.
     forgotten: SharedPort,
@@ -147,7 +147,7 @@ impl Engine {
         )?;
         Ok(Self {
             sockets: Sockets::new(registry),
-            _timer: timer,
+            timer,
             next_beat,
             forgotten,
             slots: Slab::new(),
@@ -177,8 +177,11 @@ impl Engine {
             }
             let now = Instant::now();
             for event in &events {
-                if !matches!(event.token(), WAKE | TIMER) {
-                    read += self.read(event.token(), now);
+                match event.token() {
+                    WAKE => {}
+                    // A timer that is not read does not go on.
+                    TIMER => drop(self.timer.wait()),
+                    token => read += self.read(token, now),
                 }
             }
             if now >= self.next_beat {
