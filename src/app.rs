@@ -323,6 +323,7 @@ fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
         live_calls: root.clone().recipient(),
         find_call: root.clone().recipient(),
         hang_up: root.clone().recipient(),
+        pause_recordings: root.clone().recipient(),
         start_service: root.clone().recipient(),
         directory_changed: root.clone().recipient(),
         wake_scheduler: scheduler.clone().recipient(),

@@ -4,6 +4,7 @@
 
 use actix::{Message, Recipient};
 use chrono::{DateTime, Utc};
+use strowger_domain::call::Gap;
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId, InstanceId, NumberId, PlanId, ScheduledCallId};
@@ -24,6 +25,8 @@ pub struct Platform {
     pub find_call: Recipient<FindCall>,
     /// Answers [`HangUp`].
     pub hang_up: Recipient<HangUp>,
+    /// Answers [`PauseRecordings`].
+    pub pause_recordings: Recipient<PauseRecordings>,
     /// Answers [`StartService`].
     pub start_service: Recipient<StartService>,
     /// Answers [`DirectoryChanged`].
@@ -52,6 +55,18 @@ impl Platform {
         call: CallId,
     ) -> Result<Option<Box<CallRecord>>, Unavailable> {
         ask(&self.find_call, FindCall { account, call }).await
+    }
+
+    /// Pauses what is being recorded of a live call, or goes on with it; `false`: there is nothing
+    /// recorded, or no such live call of this account.
+    pub async fn pause_recordings(
+        &self,
+        account: AccountId,
+        call: CallId,
+        gap: Option<Gap>,
+    ) -> Result<bool, Unavailable> {
+        let question = PauseRecordings { account, call, gap };
+        ask(&self.pause_recordings, question).await
     }
 
     /// Ends a live call; `false`: there is no such live call of this account.
@@ -131,6 +146,18 @@ pub struct FindCall {
     pub account: AccountId,
     /// Which.
     pub call: CallId,
+}
+
+/// Pause what is being recorded of this call, or go on with it. Answers whether there is something.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct PauseRecordings {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub call: CallId,
+    /// What becomes of the time until it goes on; `None`: it goes on.
+    pub gap: Option<Gap>,
 }
 
 /// End this call. Answers whether there was one.

@@ -12,11 +12,11 @@ use strowger_domain::ids::{AccountId, CallId};
 use super::account::{Account, Nursery};
 use super::messages::{
     DirectoryChanged, FindCall, HangUp, Later, LiveCalls, NotReady, Observe, Observed,
-    PrepareScheduled, StartService,
+    PauseRecordings, PrepareScheduled, StartService,
 };
 use super::platform::{Drain, Finish, Means, Platform, ProvokePanic};
 use crate::calls::call::Call;
-use crate::calls::messages::{CallGone, CallStarted, GlobalsChanged, Look, Stop};
+use crate::calls::messages::{CallGone, CallStarted, GlobalsChanged, Look, Pause, Stop};
 use crate::calls::ticket::Channels;
 use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom};
 use crate::net::media_engine::MediaHandle;
@@ -341,6 +341,24 @@ impl Handler<FindCall> for Root {
                 .collect(),
         );
         Box::pin(async move { looked.await.pop().map(Box::new) })
+    }
+}
+
+impl Handler<PauseRecordings> for Root {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, pause: PauseRecordings, _: &mut Self::Context) -> Self::Result {
+        let call = self
+            .calls
+            .get(&pause.call)
+            .filter(|(owner, _)| *owner == pause.account)
+            .map(|(_, address)| address.clone());
+        Box::pin(async move {
+            match call {
+                Some(call) => call.send(Pause(pause.gap)).await.unwrap_or(false),
+                None => false,
+            }
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strowger_domain::call::Origin;
+use strowger_domain::call::{Gap, Origin};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId, EventId, LegId, ScheduledCallId};
@@ -109,6 +109,10 @@ impl From<Event> for EventView {
 pub enum CallAction {
     /// End it.
     HangUp,
+    /// Leave out of its recordings what is said from now on.
+    PauseRecording,
+    /// Go on with its recordings.
+    ResumeRecording,
 }
 
 /// A command to a live call.
@@ -117,6 +121,9 @@ pub enum CallAction {
 pub struct ActionInput {
     /// What to do.
     pub action: CallAction,
+    /// With `pause_recording`: what becomes of the time until it goes on; `silent` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
 }
 
 /// Lists calls, the latest first.
@@ -197,9 +204,21 @@ pub async fn act(
                 .hang_up(call.account, call.id, Cause::NormalClearing)
                 .await?
         }
+        CallAction::PauseRecording | CallAction::ResumeRecording => {
+            let pauses = input.action == CallAction::PauseRecording;
+            let gap = pauses.then(|| input.gap.unwrap_or_default());
+            api.platform
+                .pause_recordings(call.account, call.id, gap)
+                .await?
+        }
     };
     if !done {
-        return Err(Problem::from(Code::Conflict).detail("The call has ended."));
+        let why = if call.ended_at.is_some() || input.action == CallAction::HangUp {
+            "The call has ended."
+        } else {
+            "Nothing of the call is being recorded."
+        };
+        return Err(Problem::from(Code::Conflict).detail(why));
     }
     Ok(HttpResponse::Accepted().json(input))
 }

@@ -19,8 +19,8 @@ use strowger_sip::command::InviteId;
 
 use super::legs::Leg;
 use super::messages::{
-    CallStarted, GlobalsChanged, Look, Perform, ProgressRecipient, Registered, Stage as Progressed,
-    Stop, Told,
+    CallStarted, GlobalsChanged, Look, Pause, Perform, ProgressRecipient, Registered,
+    Stage as Progressed, Stop, Told,
 };
 use super::places::Waiting;
 use super::start::{Driver, FirstLeg, Start};
@@ -40,8 +40,8 @@ const RECORDINGS: Duration = Duration::from_secs(3);
 pub(super) struct OngoingRecording {
     pub(super) leg: LegNumber,
     pub(super) keep: bool,
-    pub(super) id: RecordingId,
-    pub(super) name: String,
+    /// One, or one for each party.
+    pub(super) files: Vec<(RecordingId, String)>,
     pub(super) channels: u16,
 }
 
@@ -445,6 +445,14 @@ impl Handler<Stop> for Call {
             );
         }
         self.tell(Event::Stop { cause }, ctx);
+    }
+}
+
+impl Handler<Pause> for Call {
+    type Result = bool;
+
+    fn handle(&mut self, Pause(gap): Pause, _: &mut Self::Context) -> bool {
+        self.pause(gap)
     }
 }
 

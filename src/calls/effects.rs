@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use serde::Serialize;
 use strowger_domain::call::{
-    Dial, Effect, Event, LegNumber, PlayNumber, QueueEntry, Recording, Sound,
+    Dial, Effect, Event, Gap, LegNumber, Parties, PlayNumber, QueueEntry, Recording, Sound,
 };
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{Ending, Fact, Timeline};
@@ -14,7 +14,7 @@ use strowger_domain::directory::NumberStatus;
 use strowger_domain::e164::E164;
 use strowger_domain::ids::RecordingId;
 use strowger_domain::queue::Stage;
-use strowger_media::recorder::{Layout, Settings};
+use strowger_media::recorder::{self, Layout, Settings};
 use strowger_media::session::Command;
 
 use super::call::{Call, OngoingRecording};
@@ -24,6 +24,7 @@ use crate::net::clock;
 use crate::net::media_engine::Record;
 use crate::queues::messages::EnterQueue;
 use crate::sound::library::SoundError;
+use crate::sound::media_files::BadName;
 
 /// What is told of a node or an action that was reached.
 #[derive(Serialize)]
@@ -303,16 +304,27 @@ impl Call {
             .b
             .and_then(|b| self.legs.get(&b))
             .map(|leg| leg.media.id());
-        let layout = match (with, wanted.mixed) {
+        let layout = match (with, wanted.parties) {
             (None, _) => Layout::Alone,
-            (Some(_), true) => Layout::Mixed,
-            (Some(_), false) => Layout::Stereo,
+            (Some(_), Parties::Mixed) => Layout::Mixed,
+            (Some(_), Parties::Channels) => Layout::Stereo,
+            (Some(_), Parties::Files) => Layout::Separate,
         };
         let date = clock::now().utc.format("%Y/%m/%d");
-        let name = format!("recordings/{date}/{}-{}.wav", self.id, wanted.recording.0);
-        let path = match self.tools.files.path(self.path.account(), &name) {
-            Ok(path) => path,
+        let name = format!("recordings/{date}/{}-{}", self.id, wanted.recording.0);
+        let names: Vec<_> = ["", "-b"]
+            .iter()
+            .take(usize::from(layout.files()))
+            .map(|party| format!("{name}{party}.wav"))
+            .collect();
+        let account = self.path.account();
+        let paths = names
+            .iter()
+            .map(|name| self.tools.files.path(account, name));
+        let paths = match paths.collect() {
+            Ok(paths) => paths,
             Err(error) => {
+                let error: BadName = error;
                 self.events.push_back(refuse(&error.to_string()));
                 return;
             }
@@ -325,16 +337,44 @@ impl Call {
                 max_duration: wanted.max_duration,
                 max_silence: wanted.max_silence,
             },
-            path,
+            paths,
         });
         let ongoing = OngoingRecording {
             leg: wanted.a,
             keep: wanted.keep,
-            id: RecordingId::from_uuid(uuid::Uuid::now_v7()),
-            name,
+            files: names
+                .into_iter()
+                .map(|name| (RecordingId::from_uuid(uuid::Uuid::now_v7()), name))
+                .collect(),
             channels: layout.channels(),
         };
         self.recordings.insert(wanted.recording, ongoing);
+    }
+
+    /// Leaves out of what is kept of the call what is said from now on, or goes on with it; answers
+    /// whether something is being recorded.
+    pub(super) fn pause(&mut self, gap: Option<Gap>) -> bool {
+        let mut ids = Vec::new();
+        for (number, ongoing) in self.recordings.iter().filter(|(_, ongoing)| ongoing.keep) {
+            if let Some(leg) = self.legs.get(&ongoing.leg) {
+                let gap = gap.map(|gap| match gap {
+                    Gap::Silent => recorder::Gap::Silent,
+                    Gap::LeftOut => recorder::Gap::LeftOut,
+                });
+                leg.media.pause_recording(number.0, gap);
+                ids.extend(ongoing.files.iter().map(|(id, _)| *id));
+            }
+        }
+        for id in &ids {
+            let data = serde_json::json!({ "recording": id, "gap": gap });
+            let kind = if gap.is_some() {
+                "recording.paused"
+            } else {
+                "recording.resumed"
+            };
+            self.emit(kind, None, &data);
+        }
+        !ids.is_empty()
     }
 
     fn join(&mut self, entry: strowger_domain::call::ConferenceEntry, ctx: &mut Context<Self>) {

@@ -2,7 +2,7 @@
 
 use actix::{Addr, Message, Recipient};
 use chrono::{DateTime, Utc};
-use strowger_domain::call::{Effect, Event};
+use strowger_domain::call::{Effect, Event, Gap};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId, PlanId};
@@ -28,6 +28,12 @@ pub struct Told {
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub struct Stop(pub Cause);
+
+/// Leave out of what is being recorded of the call what is said from now on, or go on with it.
+/// Answers whether something is being recorded.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "bool")]
+pub struct Pause(pub Option<Gap>);
 
 /// The call as it stands.
 #[derive(Message, Debug, Clone, Copy)]

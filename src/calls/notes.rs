@@ -6,7 +6,7 @@ use serde::Serialize;
 use strowger_domain::call::{Event, LegNumber, Origin, RecordingNumber};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{CallRecord, Ending, Fact, LegQuality, Timeline};
-use strowger_domain::ids::LegId;
+use strowger_domain::ids::{LegId, RecordingId};
 use strowger_media::codec::Codec;
 
 use super::call::Call;
@@ -127,36 +127,43 @@ impl Call {
         failure: Option<String>,
     ) -> Option<Event> {
         let ongoing = self.recordings.remove(&number)?;
-        if ongoing.keep && failure.is_none() {
-            // 8 kHz, 16 bits, and the header.
-            let samples = u64::try_from(duration.as_millis()).unwrap_or(0) * 8;
-            let size_bytes = 44 + samples * 2 * u64::from(ongoing.channels);
-            let row = Recording {
-                id: ongoing.id,
-                account: self.path.account(),
-                call: self.id,
-                file: ongoing.name.clone(),
-                channels: u8::try_from(ongoing.channels).unwrap_or(1),
-                duration,
-                size_bytes,
-                created_at: self.clock.now().utc,
-            };
-            let _ = self.tools.writer.recording(row);
-            self.note(Fact::Recorded(ongoing.id));
-            let millis = u64::try_from(duration.as_millis()).unwrap_or(0);
-            let data = serde_json::json!({ "recording": ongoing.id, "duration_ms": millis });
-            self.emit("recording.ready", None, &data);
-        } else if let Some(failure) = &failure {
-            let data = serde_json::json!({ "recording": ongoing.id, "failure": failure });
-            self.emit("recording.failed", None, &data);
+        let name = ongoing.files.first().map(|(_, name)| name.clone());
+        let name = name.unwrap_or_default();
+        for (id, name) in &ongoing.files {
+            if let Some(failure) = &failure {
+                let data = serde_json::json!({ "recording": id, "failure": failure });
+                self.emit("recording.failed", None, &data);
+            } else if ongoing.keep {
+                self.keep_recording(*id, name, duration, ongoing.channels);
+            }
         }
         Some(Event::Recorded {
             recording: number,
-            file: ongoing.name,
+            file: name,
             duration,
             contains_sound,
             failure,
         })
+    }
+
+    /// A file is kept as a recording of the call.
+    fn keep_recording(&mut self, id: RecordingId, name: &str, duration: Duration, channels: u16) {
+        // 8 kHz, 16 bits, and the header.
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(0);
+        let row = Recording {
+            id,
+            account: self.path.account(),
+            call: self.id,
+            file: name.to_owned(),
+            channels: u8::try_from(channels).unwrap_or(1),
+            duration,
+            size_bytes: 44 + millis * 8 * 2 * u64::from(channels),
+            created_at: self.clock.now().utc,
+        };
+        let _ = self.tools.writer.recording(row);
+        self.note(Fact::Recorded(id));
+        let data = serde_json::json!({ "recording": id, "duration_ms": millis });
+        self.emit("recording.ready", None, &data);
     }
 
     /// The row that a crash would leave.

@@ -59,6 +59,11 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ),
     ("recording.failed", "A recording could not be made."),
     (
+        "recording.paused",
+        "What is said is left out of a recording from now on.",
+    ),
+    ("recording.resumed", "A recording that was paused goes on."),
+    (
         SCHEDULED_CALL_UPDATED,
         "The state of a scheduled call changed.",
     ),

@@ -1,7 +1,10 @@
 //! Recording what legs hear.
 
+mod channel;
+
 use crate::activity::Activity;
-use crate::{BEAT, FRAME, Narrow, mixer};
+use crate::{BEAT, FRAME, Narrow, SILENCE, mixer};
+use channel::{Channel, LAG};
 use std::time::Duration;
 
 /// How one or two legs are put on record.
@@ -13,13 +16,23 @@ pub enum Layout {
     Mixed,
     /// Two legs in two channels: the first left, the second right.
     Stereo,
+    /// Two legs in a file of one channel each.
+    Separate,
 }
 
 impl Layout {
-    /// How many channels the file has.
+    /// How many files there are.
+    pub const fn files(self) -> u16 {
+        match self {
+            Self::Alone | Self::Mixed | Self::Stereo => 1,
+            Self::Separate => 2,
+        }
+    }
+
+    /// How many channels each file has.
     pub const fn channels(self) -> u16 {
         match self {
-            Self::Alone | Self::Mixed => 1,
+            Self::Alone | Self::Mixed | Self::Separate => 1,
             Self::Stereo => 2,
         }
     }
@@ -45,6 +58,34 @@ pub enum Ended {
     Silence,
 }
 
+/// What becomes of the time in which a recording is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// It is silent in the recording, whose time goes on with the call's.
+    Silent,
+    /// It is not in the recording, which goes on where it was paused.
+    LeftOut,
+}
+
+/// What a leg was heard to say in a beat.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// The sound.
+    pub frame: &'a Narrow,
+    /// How long the leg's jitter buffer kept it: it was said so much earlier.
+    pub delay: Duration,
+}
+
+impl Default for Heard<'_> {
+    /// Nothing, from a leg that is not there.
+    fn default() -> Self {
+        Self {
+            frame: &SILENCE,
+            delay: Duration::ZERO,
+        }
+    }
+}
+
 /// 20 ms for the disk: 8 kHz, 16-bit linear, channels interleaved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -53,26 +94,28 @@ pub struct Block {
 }
 
 impl Block {
-    /// Its samples: 160, or 320 in stereo.
+    /// Its samples: 160, or 320 where there are two channels or files.
     pub fn samples(&self) -> &[i16] {
         &self.samples[..self.len]
-    }
-
-    /// The samples as they stand in a WAV file.
-    pub fn bytes(&self) -> impl Iterator<Item = u8> {
-        self.samples()
-            .iter()
-            .flat_map(|sample| sample.to_le_bytes())
     }
 }
 
 /// A tap on one or two legs. The engine owns it, lets its legs be heard by
-/// [`Leg::listen`](crate::session::Leg::listen), asks it for a block on every beat and gives that
-/// to its disk thread.
+/// [`Leg::listen`](crate::session::Leg::listen), gives it every beat, takes the blocks that come of
+/// it and gives them to its disk thread.
+///
+/// Each leg's jitter buffer keeps sound for a time of its own, and changes that time. On record, sound
+/// stands where it was said: blocks come 320 ms later, and in them every channel is moved back
+/// by what its leg's buffer kept it. So channels are aligned within a beat.
 #[derive(Debug)]
 pub struct Tap {
     settings: Settings,
+    paused: Option<Gap>,
+    /// Beats of the recording until now.
     beats: u32,
+    /// Blocks that were given out.
+    given: u32,
+    channels: [Channel; 2],
     activity: Activity,
     ended: Option<Ended>,
 }
@@ -82,7 +125,10 @@ impl Tap {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            paused: None,
             beats: 0,
+            given: 0,
+            channels: Default::default(),
             activity: Activity::new(),
             ended: None,
         }
@@ -93,27 +139,34 @@ impl Tap {
         &self.settings
     }
 
-    /// Takes a beat: what the first leg was heard to say, and the second
-    /// ([`SILENCE`](crate::SILENCE) for one that is not there).
-    pub fn beat(&mut self, a: &Narrow, b: &Narrow) -> Block {
-        let mut samples = [0; 2 * FRAME];
-        let both = match self.settings.layout {
-            Layout::Alone => *a,
-            Layout::Mixed | Layout::Stereo => mixer::sum(a, b),
-        };
-        let len = match self.settings.layout {
-            Layout::Alone | Layout::Mixed => {
-                samples[..FRAME].copy_from_slice(&both);
-                FRAME
+    /// Leaves out what is said from now on until [`resume`](Self::resume).
+    pub fn pause(&mut self, gap: Gap) {
+        self.paused = Some(gap);
+    }
+
+    /// Goes on with what is said from now on: what was said in the pause and is heard only now is
+    /// left out too.
+    pub fn resume(&mut self) {
+        if self.paused.take().is_some() {
+            for channel in &mut self.channels {
+                channel.forbid_before(self.beats);
             }
-            Layout::Stereo => {
-                for (pair, (&left, &right)) in samples.chunks_exact_mut(2).zip(a.iter().zip(b)) {
-                    pair.copy_from_slice(&[left, right]);
+        }
+    }
+
+    /// Takes a beat: what the first leg was heard to say, and the second. Then come its
+    /// [blocks](Self::next_block).
+    pub fn beat(&mut self, a: Heard<'_>, b: Heard<'_>) {
+        match self.paused {
+            Some(Gap::LeftOut) => return,
+            Some(Gap::Silent) => {}
+            None => {
+                for (channel, heard) in self.channels.iter_mut().zip([a, b]) {
+                    channel.put(self.beats, heard);
                 }
-                2 * FRAME
+                self.activity.take(&self.both(a.frame, b.frame));
             }
-        };
-        self.activity.take(&both);
+        }
         self.beats = self.beats.saturating_add(1);
         if self.ended.is_none() {
             let reached = |limit: Option<Duration>, now| limit.is_some_and(|limit| now >= limit);
@@ -123,7 +176,42 @@ impl Tap {
                 self.ended = Some(Ended::Silence);
             }
         }
+    }
+
+    /// The next 20 ms that nothing can change any more.
+    pub fn next_block(&mut self) -> Option<Block> {
+        (self.beats.saturating_sub(self.given) > LAG).then(|| self.block())
+    }
+
+    /// What is left at its end.
+    pub fn last_block(&mut self) -> Option<Block> {
+        (self.beats > self.given).then(|| self.block())
+    }
+
+    fn block(&mut self) -> Block {
+        let [a, b] = [0, 1].map(|channel: usize| self.channels[channel].take(self.given));
+        self.given += 1;
+        let mut samples = [0; 2 * FRAME];
+        let len = match self.settings.layout {
+            Layout::Alone | Layout::Mixed => {
+                samples[..FRAME].copy_from_slice(&self.both(&a, &b));
+                FRAME
+            }
+            Layout::Stereo | Layout::Separate => {
+                for (pair, (&left, &right)) in samples.chunks_exact_mut(2).zip(a.iter().zip(&b)) {
+                    pair.copy_from_slice(&[left, right]);
+                }
+                2 * FRAME
+            }
+        };
         Block { samples, len }
+    }
+
+    fn both(&self, a: &Narrow, b: &Narrow) -> Narrow {
+        match self.settings.layout {
+            Layout::Alone => *a,
+            Layout::Mixed | Layout::Stereo | Layout::Separate => mixer::sum(a, b),
+        }
     }
 
     /// Whether it ended by itself; asked after each beat. No more beats are due then.
@@ -191,7 +279,6 @@ pub fn repair(header: &[u8; WAV_HEADER], file_len: u64) -> Option<[u8; WAV_HEADE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SILENCE;
 
     const NO_LIMIT: Settings = Settings {
         layout: Layout::Alone,
@@ -204,87 +291,223 @@ mod tests {
         std::array::from_fn(|at| if at % 8 < 4 { 5000 } else { -5000 })
     }
 
+    fn heard(frame: &Narrow) -> Heard<'_> {
+        Heard {
+            frame,
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// A tap and what it has put on record.
+    struct Record {
+        tap: Tap,
+        samples: Vec<i16>,
+    }
+
+    impl Record {
+        fn new(settings: Settings) -> Self {
+            Self {
+                tap: Tap::new(settings),
+                samples: Vec::new(),
+            }
+        }
+
+        fn beat(&mut self, a: &Narrow, b: &Narrow) {
+            self.tap.beat(heard(a), heard(b));
+            while let Some(block) = self.tap.next_block() {
+                self.samples.extend(block.samples());
+            }
+        }
+
+        fn end(mut self) -> Vec<i16> {
+            while let Some(block) = self.tap.last_block() {
+                self.samples.extend(block.samples());
+            }
+            self.samples
+        }
+    }
+
     #[test]
     fn legs_are_put_on_record_alone_mixed_or_side_by_side() {
         let (a, b) = ([100; FRAME], [7; FRAME]);
-        let block = |layout| Tap::new(Settings { layout, ..NO_LIMIT }).beat(&a, &b);
-        assert_eq!(block(Layout::Alone).samples(), [100; FRAME]);
-        assert_eq!(block(Layout::Mixed).samples(), [107; FRAME]);
-        assert_eq!(block(Layout::Stereo).samples(), [100, 7].repeat(FRAME));
-        assert_eq!(
-            block(Layout::Stereo).bytes().take(4).collect::<Vec<_>>(),
-            [100, 0, 7, 0]
-        );
+        let record = |layout| {
+            let mut record = Record::new(Settings { layout, ..NO_LIMIT });
+            record.beat(&a, &b);
+            record.end()
+        };
+        assert_eq!(record(Layout::Alone), [100; FRAME]);
+        assert_eq!(record(Layout::Mixed), [107; FRAME]);
+        assert_eq!(record(Layout::Stereo), [100, 7].repeat(FRAME));
+        assert_eq!(record(Layout::Separate), [100, 7].repeat(FRAME));
+    }
+
+    #[test]
+    fn every_beat_is_on_record_once_and_in_order() {
+        let mut record = Record::new(NO_LIMIT);
+        for beat in 1..100 {
+            record.beat(&[beat; FRAME], &SILENCE);
+        }
+        assert!(record.samples.len() >= 80 * FRAME);
+        let expected: Vec<_> = (1..100).flat_map(|beat| [beat; FRAME]).collect();
+        assert_eq!(record.end(), expected);
+    }
+
+    #[test]
+    fn sound_stands_where_it_was_said_and_not_where_it_was_heard() {
+        let mut tap = Tap::new(Settings {
+            layout: Layout::Stereo,
+            ..NO_LIMIT
+        });
+        let mut samples = Vec::new();
+        // The second buffer keeps what the first gives at once, at first for 60, then for 100 ms:
+        // while the delay grows it repeats a frame, for all that it knows.
+        let said = |beat: i16| [(beat - 20).max(0) * 100; FRAME];
+        let mut delay = 3;
+        for beat in 0..60_i16 {
+            if beat == 40 {
+                delay = 5;
+            }
+            let late = Heard {
+                frame: &said(beat - delay),
+                delay: BEAT * delay as u32,
+            };
+            tap.beat(heard(&said(beat)), late);
+            while let Some(block) = tap.next_block() {
+                samples.extend(block.samples().to_vec());
+            }
+        }
+        for pair in samples.chunks_exact(2) {
+            assert_eq!(pair[0], pair[1]);
+        }
+        assert!(samples.iter().any(|&sample| sample > 1000));
+    }
+
+    #[test]
+    fn what_is_said_in_a_pause_is_never_on_record() {
+        for gap in [Gap::Silent, Gap::LeftOut] {
+            let mut tap = Tap::new(NO_LIMIT);
+            let mut samples = Vec::new();
+            let delay = BEAT * 3;
+            for beat in 0..60 {
+                match beat {
+                    20 => tap.pause(gap),
+                    40 => tap.resume(),
+                    _ => {}
+                }
+                // Said three beats ago: 1 before the pause, 2 in it, 3 after it.
+                let said = match beat - 3 {
+                    ..20 => 1000,
+                    20..40 => 2000,
+                    _ => 3000,
+                };
+                let frame = &[said; FRAME];
+                tap.beat(Heard { frame, delay }, Heard::default());
+                while let Some(block) = tap.next_block() {
+                    samples.extend(block.samples().to_vec());
+                }
+            }
+            let beats = if gap == Gap::Silent { 60 } else { 40 };
+            assert_eq!(tap.duration(), BEAT * beats);
+            while let Some(block) = tap.last_block() {
+                samples.extend(block.samples().to_vec());
+            }
+            assert_eq!(samples.len(), beats as usize * FRAME);
+            let count = |level| samples.iter().filter(|&&sample| sample == level).count();
+            assert_eq!((count(1000), count(2000)), (17 * FRAME, 0), "{gap:?}");
+            assert_eq!(count(3000), 17 * FRAME, "{gap:?}");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_no_silence_that_ends_a_recording() {
+        let max_silence = Some(Duration::from_secs(1));
+        let mut record = Record::new(Settings {
+            max_silence,
+            ..NO_LIMIT
+        });
+        for _ in 0..20 {
+            record.beat(&speech(), &SILENCE);
+        }
+        record.tap.pause(Gap::Silent);
+        for _ in 0..200 {
+            record.beat(&SILENCE, &SILENCE);
+        }
+        assert_eq!(record.tap.ended(), None);
     }
 
     #[test]
     fn it_ends_at_its_length() {
         let max_duration = Some(Duration::from_millis(90));
-        let mut tap = Tap::new(Settings {
+        let mut record = Record::new(Settings {
             max_duration,
             ..NO_LIMIT
         });
         for beat in 1..=5 {
-            assert_eq!(tap.ended(), None);
-            tap.beat(&speech(), &SILENCE);
-            assert_eq!(tap.duration(), BEAT * beat);
+            assert_eq!(record.tap.ended(), None);
+            record.beat(&speech(), &SILENCE);
+            assert_eq!(record.tap.duration(), BEAT * beat);
         }
-        assert_eq!(tap.ended(), Some(Ended::MaxDuration));
+        assert_eq!(record.tap.ended(), Some(Ended::MaxDuration));
     }
 
     #[test]
     fn it_ends_when_nobody_speaks_any_more() {
         let max_silence = Some(Duration::from_secs(1));
-        let mut tap = Tap::new(Settings {
+        let mut record = Record::new(Settings {
             max_silence,
             ..NO_LIMIT
         });
         for _ in 0..100 {
-            tap.beat(&speech(), &SILENCE);
+            record.beat(&speech(), &SILENCE);
         }
-        assert!(tap.contains_sound());
+        assert!(record.tap.contains_sound());
         let mut beats = 0;
-        while tap.ended().is_none() {
-            tap.beat(&SILENCE, &SILENCE);
+        while record.tap.ended().is_none() {
+            record.beat(&SILENCE, &SILENCE);
             beats += 1;
         }
-        assert_eq!(tap.ended(), Some(Ended::Silence));
+        assert_eq!(record.tap.ended(), Some(Ended::Silence));
         assert!((50..=60).contains(&beats), "after {beats} beats");
     }
 
     #[test]
     fn either_leg_keeps_a_recording_of_both_alive() {
         let max_silence = Some(Duration::from_secs(1));
-        let mut tap = Tap::new(Settings {
+        let mut record = Record::new(Settings {
             layout: Layout::Stereo,
             max_silence,
             ..NO_LIMIT
         });
         for _ in 0..200 {
-            tap.beat(&SILENCE, &speech());
+            record.beat(&SILENCE, &speech());
         }
-        assert_eq!(tap.ended(), None);
+        assert_eq!(record.tap.ended(), None);
     }
 
     #[test]
     fn silence_contains_no_sound() {
-        let mut tap = Tap::new(NO_LIMIT);
+        let mut record = Record::new(NO_LIMIT);
         for _ in 0..100 {
-            tap.beat(&SILENCE, &SILENCE);
+            record.beat(&SILENCE, &SILENCE);
         }
-        assert!(!tap.contains_sound());
+        assert!(!record.tap.contains_sound());
     }
 
     #[test]
     fn a_written_file_is_read_by_another_reader() {
-        let mut tap = Tap::new(Settings {
+        let mut record = Record::new(Settings {
             layout: Layout::Stereo,
             ..NO_LIMIT
         });
-        let mut data = Vec::new();
         for beat in 0..50 {
-            data.extend(tap.beat(&[beat; FRAME], &[-beat; FRAME]).bytes());
+            record.beat(&[beat; FRAME], &[-beat; FRAME]);
         }
+        let recorded = record.end();
+        let data: Vec<u8> = recorded
+            .iter()
+            .copied()
+            .flat_map(i16::to_le_bytes)
+            .collect();
         let mut file = wav_header(2, Some(data.len() as u32)).to_vec();
         file.extend(&data);
         let mut reader = hound::WavReader::new(file.as_slice()).expect("is a WAV file");
@@ -297,7 +520,7 @@ mod tests {
             .samples()
             .collect::<Result<_, _>>()
             .expect("is whole");
-        assert_eq!(samples.len(), 50 * 2 * FRAME);
+        assert_eq!(samples, recorded);
         assert_eq!(samples[2 * FRAME..2 * FRAME + 2], [1, -1]);
     }
 

@@ -19,12 +19,15 @@ use std::time::Duration;
 use actix::{Message, Recipient};
 use mio::{Poll, Waker};
 use strowger_domain::ids::AccountId;
+use strowger_media::Narrow;
 use strowger_media::codec::Codec;
-use strowger_media::recorder::{self, Ended};
+use strowger_media::recorder::{self, Ended, Gap};
 use strowger_media::rtp::Statistics;
 use strowger_media::session::{self, Command};
 use strowger_media::tone::Tone;
+use tokio::sync::mpsc as tokio_mpsc;
 
+use super::media_listeners::{Listener, Source};
 use super::media_placement::{Placement, Shareable, SharedPort};
 use super::media_sockets::canonical;
 use super::media_thread::{self, WAKE};
@@ -33,7 +36,7 @@ use super::rtp_socket::{PortError, PortPair, Ports};
 
 /// Names a leg within the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MediaLegId(u64);
+pub struct MediaLegId(pub(super) u64);
 
 /// Names a room within the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,8 +83,63 @@ pub struct Record {
     pub with: Option<MediaLegId>,
     /// How, and until when.
     pub settings: recorder::Settings,
-    /// The WAV file.
-    pub path: PathBuf,
+    /// The WAV files: as many as the layout has.
+    pub paths: Vec<PathBuf>,
+}
+
+/// Who hears a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// Nobody: it only listens.
+    Nobody,
+    /// The leg that it listens to: it whispers.
+    Leg,
+    /// That leg and the one that it is bridged with.
+    Both,
+}
+
+/// 20 ms of what is said in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AudioFrame {
+    /// Counts from 0, lost ones too.
+    pub number: u64,
+    /// The sound.
+    pub samples: Narrow,
+}
+
+/// The audio of a conversation, out and in, for a program; dropping it ends it.
+#[derive(Debug)]
+pub struct AudioStream {
+    /// What the leg says, and the one that it is bridged with: a frame for each beat. Those that
+    /// find no place are lost.
+    pub heard: tokio_mpsc::Receiver<AudioFrame>,
+    /// What is said to them: a frame is taken on each beat.
+    pub said: tokio_mpsc::Sender<Narrow>,
+    lost: Arc<AtomicU64>,
+    _listening: Listening,
+}
+
+impl AudioStream {
+    /// Frames that were not taken in time.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// A listener of a conversation; dropping it ends it.
+#[derive(Debug)]
+pub struct Listening {
+    handle: MediaHandle,
+    thread: usize,
+    id: u64,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Some(thread) = self.handle.threads.get(self.thread) {
+            thread.tell(ToEngine::StopListening(self.id));
+        }
+    }
 }
 
 /// What the thread is asked.
@@ -110,6 +168,9 @@ pub(super) enum ToEngine {
     Leave(MediaLegId),
     Record(MediaLegId, Record),
     StopRecording(MediaLegId, u16),
+    PauseRecording(MediaLegId, u16, Option<Gap>),
+    Listen(Listener),
+    StopListening(u64),
     Close(MediaLegId),
     ProvokePanic,
     Stop,
@@ -398,6 +459,22 @@ impl MediaLeg {
         }
     }
 
+    fn listen(&self, to: MediaLegId, voice: Voice, source: Source) -> Listening {
+        let id = self.handle.next.fetch_add(1, Ordering::Relaxed);
+        self.tell(ToEngine::Listen(Listener {
+            id,
+            to,
+            voice,
+            source,
+            number: 0,
+        }));
+        Listening {
+            handle: self.handle.clone(),
+            thread: self.thread,
+            id,
+        }
+    }
+
     fn tell(&self, command: ToEngine) {
         if let Some(thread) = self.handle.threads.get(self.thread) {
             thread.tell(command);
@@ -428,9 +505,39 @@ impl MediaLeg {
         self.tell(ToEngine::Leave(self.id));
     }
 
+    /// Lets this leg, that is in no conversation, hear another one of its account, and the one that
+    /// that is bridged with, whoever it is at the time.
+    pub fn listen_to(&self, other: MediaLegId, voice: Voice) -> Listening {
+        self.listen(other, voice, Source::Leg(self.id))
+    }
+
+    /// Lets a program hear this leg and the one that it is bridged with, and speak to them. At most
+    /// `waiting` frames wait for the program, and as many of its own.
+    pub fn stream(&self, voice: Voice, waiting: usize) -> AudioStream {
+        let (outward, heard) = tokio_mpsc::channel(waiting);
+        let (said, inward) = tokio_mpsc::channel(waiting);
+        let lost = Arc::<AtomicU64>::default();
+        let source = Source::Stream {
+            heard: outward,
+            said: inward,
+            lost: Arc::clone(&lost),
+        };
+        AudioStream {
+            heard,
+            said,
+            lost,
+            _listening: self.listen(self.id, voice, source),
+        }
+    }
+
     /// Starts a recording; its owner is told when it is complete.
     pub fn record(&self, record: Record) {
         self.tell(ToEngine::Record(self.id, record));
+    }
+
+    /// Leaves out of a recording what is said from now on, or goes on with it.
+    pub fn pause_recording(&self, recording: u16, gap: Option<Gap>) {
+        self.tell(ToEngine::PauseRecording(self.id, recording, gap));
     }
 
     /// Ends a recording.

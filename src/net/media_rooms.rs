@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use strowger_media::mixer::{Room, Seat};
+use strowger_media::session::Say;
 use strowger_media::tone::Tone;
-use strowger_media::{Frame, Narrow, SILENCE};
+use strowger_media::{Frame, Rate};
 
 use super::media_engine::{MediaLegId, RoomId};
 
 #[derive(Default)]
 struct Seated {
     room: Room,
-    members: Vec<(Seat, MediaLegId)>,
+    /// The best that a member's codec can do, of those that have asked in this beat.
+    rate: Rate,
 }
 
 /// All rooms that somebody is in.
@@ -20,19 +22,16 @@ pub(super) struct Rooms(HashMap<RoomId, Seated>);
 
 impl Rooms {
     /// Seats a leg; the room begins with its first.
-    pub(super) fn join(&mut self, room: RoomId, leg: MediaLegId, talker: bool) -> Seat {
+    pub(super) fn join(&mut self, room: RoomId, leg: MediaLegId, talker: bool) {
         let seated = self.0.entry(room).or_default();
-        let seat = seated.room.join(talker);
-        seated.members.push((seat, leg));
-        seat
+        seated.room.join(seat(leg), talker);
     }
 
-    /// Empties a seat; the room ends with its last.
-    pub(super) fn leave(&mut self, room: RoomId, seat: Seat) {
+    /// Takes a leg out; the room ends with its last.
+    pub(super) fn leave(&mut self, room: RoomId, leg: MediaLegId) {
         if let Some(seated) = self.0.get_mut(&room) {
-            seated.room.leave(seat);
-            seated.members.retain(|(taken, _)| *taken != seat);
-            if seated.members.is_empty() {
+            seated.room.leave(seat(leg));
+            if seated.room.members() == 0 {
                 self.0.remove(&room);
             }
         }
@@ -41,30 +40,37 @@ impl Rooms {
     /// Everybody in the room hears a tone.
     pub(super) fn announce(&mut self, room: RoomId, tone: Tone) {
         if let Some(seated) = self.0.get_mut(&room) {
-            seated.room.announce(tone, None);
+            seated.room.announce(tone);
         }
     }
 
-    /// Takes what all members said in this beat.
-    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Narrow>) {
+    /// Mixes a beat of what all members said.
+    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Frame>) {
         for seated in self.0.values_mut() {
-            seated.room.clear();
-            for (seat, leg) in &seated.members {
-                if let Some(frame) = heard(*leg) {
-                    seated.room.add(*seat, frame);
-                }
-            }
+            // One wideband member makes a wideband room, from its second beat on.
+            let rate = std::mem::take(&mut seated.rate);
+            seated.room.beat(rate, |Seat(leg)| heard(MediaLegId(leg)));
         }
     }
 
-    /// Writes what a seat hears in this beat; answers whether there is such a room.
-    pub(super) fn mix(&self, room: RoomId, seat: Seat, frame: &mut Frame) -> bool {
-        let seated = self.0.get(&room);
-        if let Some(seated) = seated {
-            let mut said = SILENCE;
-            seated.room.mix(seat, &mut said);
-            *frame = said.into();
+    /// What a member hears in this beat; `own` is where that is written for one who speaks.
+    pub(super) fn say<'a>(
+        &'a mut self,
+        room: RoomId,
+        leg: MediaLegId,
+        rate: Rate,
+        own: &'a mut Frame,
+    ) -> Option<Say<'a>> {
+        let seated = self.0.get_mut(&room)?;
+        seated.rate = seated.rate.max(rate);
+        if let Some(frame) = seated.room.own(seat(leg)) {
+            *own = frame;
+            return Some(Say::Sound(own));
         }
-        seated.is_some()
+        Some(Say::Shared(seated.room.everything()))
     }
+}
+
+fn seat(leg: MediaLegId) -> Seat {
+    Seat(leg.0)
 }

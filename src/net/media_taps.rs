@@ -1,8 +1,7 @@
 //! The recording taps of a media thread.
 
 use actix::Recipient;
-use strowger_media::recorder::Tap;
-use strowger_media::{Narrow, SILENCE};
+use strowger_media::recorder::{Gap, Heard, Tap};
 
 use super::media_engine::{MediaEvent, MediaFact, MediaLegId, Record};
 use super::recording_writer::{RecordingWriter, Written};
@@ -33,15 +32,18 @@ impl ActiveTap {
         self.owner == owner && self.recording == recording
     }
 
-    /// Whether it ended by itself.
+    /// Whether it ended by itself, or can't be written.
     pub(super) fn has_ended(&self) -> bool {
-        self.tap.ended().is_some()
+        self.tap.ended().is_some() || self.file.has_failed()
     }
 }
 
 impl Drop for ActiveTap {
     /// Completes the file, also when the engine is lost; its owner hears of it from the disk thread.
     fn drop(&mut self) {
+        while let Some(block) = self.tap.last_block() {
+            self.file.write(&block);
+        }
         let (leg, recording) = (self.owner, self.recording);
         let (duration, contains_sound) = (self.tap.duration(), self.tap.contains_sound());
         let (ended, recipient) = (self.tap.ended(), self.recipient.clone());
@@ -82,9 +84,7 @@ impl Taps {
         record: Record,
         recipient: Recipient<MediaFact>,
     ) {
-        let file = self
-            .writer
-            .open(record.path, record.settings.layout.channels());
+        let file = self.writer.open(record.paths, record.settings.layout);
         self.active.push(ActiveTap {
             owner,
             recording: record.recording,
@@ -101,13 +101,26 @@ impl Taps {
         Some(self.active.swap_remove(at))
     }
 
-    /// Puts a beat on record; answers whether a recording has ended by itself.
-    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<&'a Narrow>) -> bool {
+    /// Leaves out what is said from now on, or goes on.
+    pub(super) fn pause(&mut self, owner: MediaLegId, recording: u16, gap: Option<Gap>) {
+        let tap = self.active.iter_mut().find(|tap| tap.is(owner, recording));
+        match (tap, gap) {
+            (Some(tap), Some(gap)) => tap.tap.pause(gap),
+            (Some(tap), None) => tap.tap.resume(),
+            (None, _) => {}
+        }
+    }
+
+    /// Puts a beat on record; answers whether a recording has ended by itself, or failed.
+    pub(super) fn hear<'a>(&mut self, heard: impl Fn(MediaLegId) -> Option<Heard<'a>>) -> bool {
         let mut ended = false;
         for tap in &mut self.active {
-            let a = heard(tap.owner).unwrap_or(&SILENCE);
-            let b = tap.with.and_then(&heard).unwrap_or(&SILENCE);
-            tap.file.write(tap.tap.beat(a, b));
+            let a = heard(tap.owner).unwrap_or_default();
+            let b = tap.with.and_then(&heard).unwrap_or_default();
+            tap.tap.beat(a, b);
+            while let Some(block) = tap.tap.next_block() {
+                tap.file.write(&block);
+            }
             ended |= tap.has_ended();
         }
         ended

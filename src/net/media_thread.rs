@@ -14,13 +14,15 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slab::Slab;
-use strowger_media::mixer::Seat;
-use strowger_media::session::{self, Command, Leg, Path, Received};
-use strowger_media::{BEAT, Frame};
+use strowger_media::codec::Codec;
+use strowger_media::recorder::Heard;
+use strowger_media::session::{self, Command, Leg, Path, Received, Say};
+use strowger_media::{BEAT, Frame, SILENCE};
 
 use super::media_engine::{
     Counters, LegPort, MediaEvent, MediaFact, MediaLegId, Record, RoomId, ToEngine,
 };
+use super::media_listeners::{Listener, Listeners};
 use super::media_placement::SharedPort;
 use super::media_rooms::Rooms;
 use super::media_sockets::{Kind, LegKey, PortKey, Sockets, Sources};
@@ -81,7 +83,7 @@ struct Slot {
     owner: Recipient<MediaFact>,
     counters: Arc<Counters>,
     peer: Option<LegKey>,
-    room: Option<(RoomId, Seat)>,
+    room: Option<RoomId>,
     taps: u16,
     /// Beats that it was left out of.
     rested: u32,
@@ -123,6 +125,7 @@ struct Engine {
     index: HashMap<MediaLegId, LegKey>,
     rooms: Rooms,
     taps: Taps,
+    listeners: Listeners,
     rng: StdRng,
     inbox: Inbox,
     /// The legs that have a part in the present beat.
@@ -154,6 +157,7 @@ impl Engine {
             index: HashMap::new(),
             rooms: Rooms::default(),
             taps: Taps::new(writer),
+            listeners: Listeners::default(),
             rng: StdRng::from_rng(&mut rand::rng()),
             inbox: Inbox::new(),
             awake: Vec::new(),
@@ -262,6 +266,13 @@ impl Engine {
             ToEngine::StopRecording(id, recording) => {
                 self.finish_taps(|tap| tap.is(id, recording));
             }
+            ToEngine::PauseRecording(id, recording, gap) => self.taps.pause(id, recording, gap),
+            ToEngine::Listen(listener) => {
+                let legs = listener.legs();
+                self.listeners.start(listener);
+                self.attend_all(legs);
+            }
+            ToEngine::StopListening(id) => self.dismiss(|listener| listener.id == id),
             ToEngine::Close(id) => self.close(id),
             ToEngine::ProvokePanic => provoke_panic(),
             ToEngine::Stop => {}
@@ -370,6 +381,7 @@ impl Engine {
             first.drain();
             second.drain();
         }
+        self.attend(a);
     }
 
     fn unbridge(&mut self, key: LegKey) {
@@ -382,6 +394,9 @@ impl Engine {
             slot.peer = None;
             slot.leg.set_path(Path::Alone);
         }
+        for key in [Some(key), peer].into_iter().flatten() {
+            self.attend(key);
+        }
     }
 
     fn join(&mut self, key: LegKey, room: RoomId, talker: bool) {
@@ -390,31 +405,31 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        let seat = self.rooms.join(room, slot.id, talker);
-        slot.room = Some((room, seat));
-        slot.leg.set_path(Path::Mixed);
+        self.rooms.join(room, slot.id, talker);
+        slot.room = Some(room);
+        slot.leg
+            .set_path(if talker { Path::Mixed } else { Path::Listening });
     }
 
     fn leave(&mut self, key: LegKey) {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        let Some((room, seat)) = slot.room.take() else {
+        let Some(room) = slot.room.take() else {
             return;
         };
         slot.leg.set_path(Path::Alone);
-        self.rooms.leave(room, seat);
+        self.rooms.leave(room, slot.id);
     }
 
     fn record(&mut self, id: MediaLegId, record: Record) {
         let Some(slot) = self.slot(id) else { return };
         let recipient = slot.owner.clone();
         slot.taps += 1;
-        slot.leg.listen(true);
         if let Some(slot) = record.with.and_then(|with| self.slot(with)) {
             slot.taps += 1;
-            slot.leg.listen(true);
         }
+        self.attend_all([Some(id), record.with]);
         self.taps.start(id, record, recipient);
     }
 
@@ -423,8 +438,49 @@ impl Engine {
             for id in tap.legs() {
                 if let Some(slot) = self.slot(id) {
                     slot.taps -= 1;
-                    slot.leg.listen(slot.taps > 0);
                 }
+                self.attend_all([Some(id), None]);
+            }
+        }
+    }
+
+    /// Takes listeners out.
+    fn dismiss(&mut self, which: impl Fn(&Listener) -> bool) {
+        while let Some(listener) = self.listeners.take(&which) {
+            self.attend_all(listener.legs());
+        }
+    }
+
+    fn attend_all(&mut self, legs: [Option<MediaLegId>; 2]) {
+        for leg in legs.into_iter().flatten() {
+            if let Some(key) = self.key(leg) {
+                self.attend(key);
+            }
+        }
+    }
+
+    /// Lets a leg and its peer be decoded where somebody needs to hear them, and carried over on the
+    /// beat where somebody speaks to them.
+    fn attend(&mut self, key: LegKey) {
+        let peer = self.slots.get(key).and_then(|slot| slot.peer);
+        let both = || [Some(key), peer].into_iter().flatten();
+        let ids: Vec<_> = both()
+            .filter_map(|key| self.slots.get(key))
+            .map(|slot| slot.id)
+            .collect();
+        let needed = ids.iter().any(|leg| self.listeners.need(*leg));
+        let spoken_to = ids.iter().any(|leg| self.listeners.speak_to(*leg));
+        for key in both() {
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.leg.listen(slot.taps > 0 || needed);
+            }
+        }
+        if let Some((a, b)) = peer.and_then(|peer| self.slots.get2_mut(key, peer)) {
+            if spoken_to {
+                a.leg.set_path(Path::Transcoded);
+                b.leg.set_path(Path::Transcoded);
+            } else {
+                session::bridge(&mut a.leg, &mut b.leg);
             }
         }
     }
@@ -436,6 +492,7 @@ impl Engine {
         self.unbridge(key);
         self.leave(key);
         self.finish_taps(|tap| tap.owner() == id);
+        self.dismiss(|listener| listener.concerns(id));
         let mut slot = self.slots.remove(key);
         if let Some(to) = slot.leg.remote_rtcp() {
             let leg = &mut slot.leg;
@@ -485,31 +542,44 @@ impl Engine {
             self.awake.push(key);
         }
         let (slots, index) = (&self.slots, &self.index);
-        let heard = |id: MediaLegId| Some(slots.get(*index.get(&id)?)?.leg.heard_narrow());
-        self.rooms.hear(heard);
-        if self.taps.hear(heard) {
+        let leg = |id: MediaLegId| Some(&slots.get(*index.get(&id)?)?.leg);
+        self.rooms.hear(|id| leg(id).map(Leg::heard));
+        if self.taps.hear(|id| leg(id).map(recorded)) {
             self.finish_taps(ActiveTap::has_ended);
         }
+        let (slots, index) = (&self.slots, &self.index);
+        let slot = |id: MediaLegId| slots.get(*index.get(&id)?);
+        self.listeners.hear(
+            |id| slot(id).map(|slot| slot.leg.heard_narrow()),
+            |id| slots.get(slot(id)?.peer?).map(|peer| peer.id),
+        );
         for &key in &self.awake {
             let Some(slot) = self.slots.get(key) else {
                 continue;
             };
             let mut frame = Frame::SILENCE;
-            let say = match (slot.leg.path(), slot.room) {
-                (Path::Transcoded, _) => match slot.peer.and_then(|peer| self.slots.get(peer)) {
-                    Some(peer) => {
-                        frame = *peer.leg.heard();
-                        true
-                    }
-                    None => false,
-                },
-                (Path::Mixed, Some((room, seat))) => self.rooms.mix(room, seat, &mut frame),
-                (Path::Alone | Path::Relayed | Path::Mixed, _) => false,
+            let peer = slot.peer.and_then(|peer| self.slots.get(peer));
+            let peer_says = peer.map_or(&SILENCE, |peer| peer.leg.heard_narrow());
+            let told = self.listeners.add(slot.id, peer_says);
+            let say = match (told, slot.leg.path(), slot.room) {
+                (Some(told), Path::Alone | Path::Transcoded, _) => {
+                    frame = told.into();
+                    Some(Say::Sound(&frame))
+                }
+                (None, Path::Transcoded, _) => peer.map(|peer| {
+                    frame = *peer.leg.heard();
+                    Say::Sound(&frame)
+                }),
+                (_, Path::Mixed | Path::Listening, Some(room)) => {
+                    let rate = slot.leg.codec().map(Codec::rate).unwrap_or_default();
+                    self.rooms.say(room, slot.id, rate, &mut frame)
+                }
+                (_, Path::Alone | Path::Relayed | Path::Mixed | Path::Listening, _) => None,
             };
             let Some(slot) = self.slots.get_mut(key) else {
                 continue;
             };
-            let (leg, say) = (&mut slot.leg, say.then_some(&frame));
+            let leg = &mut slot.leg;
             // A leg without a peer ticks as well: it notices silence, and what it plays goes on.
             match leg.remote() {
                 Some(to) => self
@@ -526,6 +596,13 @@ impl Engine {
             slot.counters.set(&slot.leg.statistics());
             slot.drain();
         }
+    }
+}
+
+fn recorded(leg: &Leg) -> Heard<'_> {
+    Heard {
+        frame: leg.heard_narrow(),
+        delay: leg.delay(),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod files;
 pub mod http_socket;
 pub mod media_engine;
+mod media_listeners;
 mod media_placement;
 mod media_rooms;
 mod media_sockets;

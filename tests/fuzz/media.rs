@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use strowger_media::dtmf::{EventPayload, Receiver};
 use strowger_media::rtp::{MAX_PACKET, Packet, rtcp};
 use strowger_media::sdp::negotiate::{Local, TELEPHONE_EVENT, accept, answer, offer};
-use strowger_media::session::{Command, Leg, Received, Settings, bridge};
+use strowger_media::session::{Command, Leg, Received, Say, Settings, bridge};
 use strowger_media::wav::{self, Wav};
 use strowger_media::{BEAT, Direction, codec::Codec, wav::WavError};
 
@@ -96,7 +96,7 @@ impl Talk {
         }
         let [a, b] = &mut self.legs;
         for (leg, other) in [(&mut *a, &*b)] {
-            if let Some(length) = leg.tick(now, Some(other.heard()), &mut out) {
+            if let Some(length) = leg.tick(now, Some(Say::Sound(other.heard())), &mut out) {
                 assert!(Packet::read(&out[..length]).is_ok(), "what we send is RTP");
             }
         }

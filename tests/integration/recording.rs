@@ -1,5 +1,7 @@
 //! Conversations are recorded, and recordings are read by those who may.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use strowger_domain::account::Permissions;
 use strowger_media::goertzel;
@@ -83,6 +85,72 @@ async fn a_mixed_recording_holds_both_parties_and_nothing_of_what_follows() {
     let sound = last_half(&samples);
     assert!(goertzel::hears(sound, 900) && goertzel::hears(sound, 1300));
     assert!(!goertzel::hears(sound, 500));
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn each_party_may_have_a_file_of_its_own() {
+    let mut phone = Phone::start().await;
+    let platform = Builder::new(recorded("files"), &phone).start().await;
+    talk(&platform, &mut phone).await;
+    let record = platform.record().await;
+    assert_eq!(record.recordings.len(), 2, "{record:#?}");
+    let mut lengths = Vec::new();
+    for (recording, own, other) in [
+        (record.recordings[0], 900, 1300),
+        (record.recordings[1], 1300, 900),
+    ] {
+        let path = format!("/v1/accounts/me/recordings/{recording}/audio");
+        let bytes = platform.api.get(&path).await.bytes;
+        let wav = Wav::parse(&bytes).expect("is a WAV file");
+        assert!(wav.channel(1).is_none());
+        let samples = wav.mono();
+        lengths.push(samples.len());
+        let sound = last_half(&samples);
+        assert!(goertzel::hears(sound, own) && !goertzel::hears(sound, other));
+    }
+    assert_eq!(lengths[0], lengths[1]);
+    platform.finish().await;
+}
+
+#[actix::test]
+async fn what_is_said_while_a_recording_is_paused_is_not_on_it() {
+    let mut phone = Phone::start().await;
+    let platform = Builder::new(recorded("mixed"), &phone).start().await;
+    let mut a = platform.called_by(&phone).await;
+    let mut b = phone.rings().await;
+    b.answer();
+    b.is_acknowledged().await;
+    a.is_answered().await;
+    a.say(900);
+    b.hears(900).await;
+    let call = platform.calls().await[0].id;
+    let act = async |action: &str| {
+        let path = format!("/v1/accounts/me/calls/{call}/actions");
+        let answer = platform.api.post(&path, &json!({ "action": action })).await;
+        answer.is(202);
+    };
+    act("pause_recording").await;
+    a.say(1700);
+    b.hears(1700).await;
+    a.say(1300);
+    b.hears(1300).await;
+    act("resume_recording").await;
+    b.sound.goes_on(Duration::from_secs(1)).await;
+    b.hang_up();
+    b.is_over().await;
+    a.is_over().await;
+    let bytes = audio(&platform).await;
+    let samples = Wav::parse(&bytes).unwrap().mono();
+    let heard = |hertz| {
+        let beats = samples.chunks_exact(800);
+        beats.filter(|beat| goertzel::hears(beat, hertz)).count()
+    };
+    assert!(heard(900) > 0 && heard(1300) > 5 && heard(1700) == 0);
+    let events = platform.events_of(call).await;
+    for event in ["recording.paused", "recording.resumed", "recording.ready"] {
+        assert!(events.iter().any(|kind| kind == event), "{events:?}");
+    }
     platform.finish().await;
 }
 

@@ -13,8 +13,8 @@ use strowger_domain::ids::{AccountId, InstanceId, UserId};
 use uuid::Uuid;
 
 use crate::accounts::messages::{
-    DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed, Platform, StartRefused,
-    StartService, WakeScheduler,
+    DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed, PauseRecordings, Platform,
+    StartRefused, StartService, WakeScheduler,
 };
 use crate::api::{Api, Parts, Settings, passwords, serve};
 use crate::events::http_client::{HttpClient, Policy};
@@ -68,6 +68,14 @@ impl Handler<HangUp> for Stage {
         let before = self.live.len();
         self.live.retain(|call| call.id != asked.call);
         self.live.len() < before
+    }
+}
+
+impl Handler<PauseRecordings> for Stage {
+    type Result = bool;
+
+    fn handle(&mut self, asked: PauseRecordings, _ctx: &mut Context<Self>) -> bool {
+        self.live.iter().any(|call| call.id == asked.call)
     }
 }
 
@@ -167,6 +175,7 @@ impl Bench {
             live_calls: stage.clone().recipient(),
             find_call: stage.clone().recipient(),
             hang_up: stage.clone().recipient(),
+            pause_recordings: stage.clone().recipient(),
             start_service: stage.clone().recipient(),
             directory_changed: stage.clone().recipient(),
             wake_scheduler: stage.clone().recipient(),

@@ -160,6 +160,14 @@ async fn live_calls_are_seen_as_they_stand_and_hung_up() {
         bench.get(&token, &one).await.is(200).body["state"],
         "in_progress"
     );
+    for body in [
+        json!({"action": "pause_recording"}),
+        json!({"action": "pause_recording", "gap": "left_out"}),
+        json!({"action": "resume_recording"}),
+    ] {
+        let answer = bench.post(&token, &format!("{one}/actions"), &body).await;
+        assert_eq!(answer.is(202).body, body);
+    }
     let hang_up = json!({"action": "hang_up"});
     bench
         .post(&token, &format!("{one}/actions"), &hang_up)

@@ -3,7 +3,9 @@
 use super::{LegNumber, PlayNumber, RecordingNumber};
 use crate::cause::Cause;
 use crate::ids::AudioId;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// One request of a driver to its call.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,8 +160,7 @@ pub struct Dial {
     pub early_media: bool,
 }
 
-/// A recording to make. Its file is WAV, 8 kHz; one channel when `b` is `None` or `mixed`, else
-/// two: `a` left and `b` right.
+/// A recording to make. Its files are WAV, 8 kHz.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recording {
     /// The driver's name for it.
@@ -168,14 +169,37 @@ pub struct Recording {
     pub a: LegNumber,
     /// A second one.
     pub b: Option<LegNumber>,
-    /// Both in one channel.
-    pub mixed: bool,
+    /// How the two are kept, where there are two.
+    pub parties: Parties,
     /// Ends by itself after this time.
     pub max_duration: Option<Duration>,
     /// Ends by itself after this much silence.
     pub max_silence: Option<Duration>,
     /// Kept as a recording of the call (`true`) or only as a file for the driver (`false`).
     pub keep: bool,
+}
+
+/// How two legs are kept in a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parties {
+    /// Both in one channel.
+    Mixed,
+    /// In a channel each: `a` left and `b` right.
+    Channels,
+    /// In a file each.
+    Files,
+}
+
+/// What becomes of the time in which a recording is paused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Gap {
+    /// It is silent in the recording, whose time goes on with the call's.
+    #[default]
+    Silent,
+    /// It is not in the recording, which goes on where it was paused.
+    LeftOut,
 }
 
 /// A leg's wish to enter a room.

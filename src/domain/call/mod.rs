@@ -7,7 +7,7 @@ pub mod effect;
 pub mod event;
 mod state;
 
-pub use effect::{ConferenceEntry, Dial, Effect, QueueEntry, Recording, Sound, Tone};
+pub use effect::{ConferenceEntry, Dial, Effect, Gap, Parties, QueueEntry, Recording, Sound, Tone};
 pub use event::{Event, Facts, Origin};
 pub use state::{CallState, LegState};
 

@@ -4,7 +4,8 @@ use super::plan::Plan;
 use super::setting::Setting;
 use super::variables::Variables;
 use crate::call::{
-    Dial, Effect, Facts, LegNumber, Now, Origin, PlayNumber, Recording, RecordingNumber, Sound,
+    Dial, Effect, Facts, LegNumber, Now, Origin, Parties, PlayNumber, Recording, RecordingNumber,
+    Sound,
 };
 use crate::cause::Cause;
 use chrono::{DateTime, Utc};
@@ -155,14 +156,14 @@ impl Run {
     }
 
     /// Records the A-party and another one.
-    pub(crate) fn record(&mut self, other: LegNumber, mixed: bool) -> RecordingNumber {
+    pub(crate) fn record(&mut self, other: LegNumber, parties: Parties) -> RecordingNumber {
         self.recordings = self.recordings.wrapping_add(1);
         let recording = RecordingNumber(self.recordings);
         self.push(Effect::StartRecording(Recording {
             recording,
             a: LegNumber::A,
             b: Some(other),
-            mixed,
+            parties,
             max_duration: None,
             max_silence: None,
             keep: true,

@@ -5,6 +5,9 @@ pub mod concealment;
 pub mod g711;
 pub mod g722;
 pub mod opus;
+mod shared;
+
+pub use shared::SharedSound;
 
 use crate::activity::level;
 use crate::resample::Converter;

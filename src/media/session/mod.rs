@@ -19,9 +19,11 @@
 //! On the beat, in three rounds so that nobody hears half of an old and half of a new beat:
 //! ```text
 //! for each leg:   leg.pass_beat() || leg.hear(now)   // takes 20 ms from its jitter buffer; who passes is left out
-//! for each room:  room.clear(); for its members: room.add(seat, leg.heard_narrow())
-//! for each tap:   tap.beat(a.heard_narrow(), b.heard_narrow())       // a block for the disk thread
-//! for each leg:   say = peer.heard() (Path::Transcoded) | room.mix(seat) (Path::Mixed) | None
+//! for each room:  room.beat(rate, |seat| leg.heard())
+//! for each tap:   tap.beat(a.heard_narrow(), b.heard_narrow(), with their delays)
+//!                 while let Some(block) = tap.next_block() { … }     // for the disk thread
+//! for each leg:   say = peer.heard() (Path::Transcoded) | None
+//!                     | room.own(seat) or else room.everything() (Path::Mixed, Path::Listening)
 //!                 if let Some(len) = leg.tick(now, say, &mut out) { send(leg.remote(), &out[..len]) }
 //!                 if let Some(len) = leg.report(now, &mut out) { send(leg.remote_rtcp(), &out[..len]) }
 //!                 while let Some(event) = leg.next_event() { … }
@@ -46,7 +48,8 @@ mod words;
 
 pub use latch::is_hidden;
 pub use words::{
-    Command, Connection, Content, Event, Ignored, Passing, Path, Received, Settings, TelephoneEvent,
+    Command, Connection, Content, Event, Ignored, Passing, Path, Received, Say, Settings,
+    TelephoneEvent,
 };
 
 use crate::codec::comfort_noise::{self, ComfortNoise};
@@ -66,7 +69,7 @@ use outgoing::Outgoing;
 use rand::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One media leg.
 #[derive(Debug)]
@@ -297,7 +300,7 @@ impl Leg {
             self.events.extend(key.map(Event::Digit));
             return match self.path {
                 Path::Relayed | Path::Transcoded => Received::Relay(passing),
-                Path::Alone | Path::Mixed => Received::Kept,
+                Path::Alone | Path::Mixed | Path::Listening => Received::Kept,
             };
         }
         if self.is_decoded() {
@@ -344,6 +347,12 @@ impl Leg {
     /// The same in the telephone band, whatever the codec.
     pub fn heard_narrow(&self) -> &Narrow {
         &self.narrow
+    }
+
+    /// How long its jitter buffer kept what it [`heard`](Self::heard), beyond the time of the packet
+    /// that was fastest on its way.
+    pub fn delay(&self) -> Duration {
+        self.ear.delay()
     }
 
     fn be_silent(&mut self) {

@@ -1,8 +1,8 @@
 //! What a leg sends to its peer: relayed packets as they come, all else on the beat.
 
-use super::{Connection, Content, Event, Leg, Passing, Path};
+use super::{Connection, Content, Event, Leg, Passing, Path, Say};
 use crate::codec::comfort_noise;
-use crate::codec::{Encoder, MAX_PAYLOAD};
+use crate::codec::{Encoder, MAX_PAYLOAD, SharedSound};
 use crate::dtmf;
 use crate::player::Played;
 use crate::rtp::Packet;
@@ -79,7 +79,7 @@ impl Leg {
                         self.event_idle = 0;
                         self.outgoing.relay_event(packet, agreed.payload_type, out)
                     }
-                    Path::Alone | Path::Mixed => None,
+                    Path::Alone | Path::Mixed | Path::Listening => None,
                 }
             }
         }
@@ -103,7 +103,7 @@ impl Leg {
     /// there is one, at any rate. `None` when nothing is to be sent: not connected, on hold, or packets are
     /// being relayed. A peer to whom nothing is said hears silence all the time, so that NATs and
     /// timeouts on the way stay open.
-    pub fn tick(&mut self, now: Instant, say: Option<&Frame>, out: &mut [u8]) -> Option<usize> {
+    pub fn tick(&mut self, now: Instant, say: Option<Say<'_>>, out: &mut [u8]) -> Option<usize> {
         let connection = self.connection?;
         self.watch(connection, now);
         self.outgoing.beat();
@@ -118,6 +118,10 @@ impl Leg {
         match said {
             Said::Nothing => None,
             Said::Sound => self.send_sound(&connection, &frame, out),
+            Said::Shared(sound) => {
+                let payload = sound.payload(connection.codec, connection.opus);
+                self.outgoing.sound(connection.payload_type, payload, out)
+            }
             Said::Key(step) => {
                 let Some(agreed) = connection.telephone_event else {
                     let mut tones = SILENCE;
@@ -155,7 +159,7 @@ impl Leg {
     }
 
     /// What this beat is for: keys before a play, a play before a bridge or room.
-    fn next_said(&mut self, say: Option<&Frame>, frame: &mut Frame) -> Said {
+    fn next_said<'a>(&mut self, say: Option<Say<'a>>, frame: &mut Frame) -> Said<'a> {
         if let Some(step) = self.keys.beat() {
             return Said::Key(step);
         }
@@ -181,15 +185,17 @@ impl Leg {
         if self.path == Path::Relayed {
             return self.next_relayed(frame);
         }
-        if let Some(say) = say {
-            *frame = *say;
+        match say {
+            Some(Say::Shared(sound)) => return Said::Shared(sound),
+            Some(Say::Sound(say)) => *frame = *say,
+            None => {}
         }
         Said::Sound
     }
 
     /// What is said while no packet of the bridged leg comes: its comfort noise to a peer that takes
     /// none, and silence when it has been quiet for long.
-    fn next_relayed(&mut self, frame: &mut Frame) -> Said {
+    fn next_relayed<'a>(&mut self, frame: &mut Frame) -> Said<'a> {
         let takes_noise = self.connection.is_some_and(|agreed| agreed.comfort_noise);
         let patience = match &mut self.rest {
             Some(noise) if !takes_noise => {
@@ -218,11 +224,13 @@ impl Leg {
 }
 
 /// What a beat is for.
-enum Said {
+enum Said<'a> {
     /// The bridged leg's packets speak.
     Nothing,
     /// The frame.
     Sound,
+    /// What many hear.
+    Shared(&'a mut SharedSound),
     /// A step of a key.
     Key(dtmf::Step),
 }

@@ -1,6 +1,7 @@
 //! Two or three legs and their peers in virtual time.
 #![expect(clippy::disallowed_methods, reason = "tests need some first instant")]
 
+mod aligned;
 mod any_order;
 mod bridge;
 mod keys;
@@ -45,7 +46,6 @@ struct Bench {
     /// The pair that is bridged.
     bridge: Option<(usize, usize)>,
     room: Room,
-    seats: Vec<Seat>,
 }
 
 fn connection(codec: Codec, remote: SocketAddr) -> Connection {
@@ -91,7 +91,6 @@ impl Bench {
             lines: lines.collect(),
             bridge: None,
             room: Room::new(),
-            seats: Vec::new(),
         }
     }
 
@@ -103,9 +102,9 @@ impl Bench {
 
     /// Puts all legs into the room.
     fn confer(&mut self) {
-        for line in &mut self.lines {
+        for (number, line) in self.lines.iter_mut().enumerate() {
             line.leg.set_path(Path::Mixed);
-            self.seats.push(self.room.join(true));
+            self.room.join(Seat(number as u64), true);
         }
     }
 
@@ -147,28 +146,29 @@ impl Bench {
                 line.leg.hear(self.now);
             }
         }
-        self.room.clear();
-        for (line, &seat) in self.lines.iter().zip(&self.seats) {
-            self.room.add(seat, line.leg.heard_narrow());
-        }
+        self.room.beat(Rate::Narrow, |Seat(number)| {
+            Some(self.lines[number as usize].leg.heard())
+        });
         for (number, rests) in rests.into_iter().enumerate() {
             if rests {
                 continue;
             }
-            let say = match self.lines[number].leg.path() {
+            let path = self.lines[number].leg.path();
+            let own = match path {
                 Path::Transcoded => self
                     .other(number)
                     .map(|other| *self.lines[other].leg.heard()),
-                Path::Mixed => {
-                    let mut frame = SILENCE;
-                    self.room.mix(self.seats[number], &mut frame);
-                    Some(Frame::Narrow(frame))
-                }
+                Path::Mixed | Path::Listening => self.room.own(Seat(number as u64)),
                 Path::Alone | Path::Relayed => None,
+            };
+            let say = match (&own, path) {
+                (Some(own), _) => Some(Say::Sound(own)),
+                (None, Path::Mixed | Path::Listening) => Some(Say::Shared(self.room.everything())),
+                (None, _) => None,
             };
             let line = &mut self.lines[number];
             let mut out = [0; MAX_PACKET];
-            if let Some(len) = line.leg.tick(self.now, say.as_ref(), &mut out) {
+            if let Some(len) = line.leg.tick(self.now, say, &mut out) {
                 line.take(&out[..len]);
             }
         }

@@ -1,11 +1,11 @@
 //! What a leg is asked, and what it tells.
 
-use crate::Direction;
-use crate::codec::Codec;
 use crate::codec::opus::Wishes;
+use crate::codec::{Codec, SharedSound};
 use crate::player::Sound;
 use crate::rtp::Packet;
 use crate::tone::Heard;
+use crate::{Direction, Frame};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -120,6 +120,17 @@ pub enum Path {
     Transcoded,
     /// In a conference room: sound goes over on the beat.
     Mixed,
+    /// In a conference room, and heard by nobody there.
+    Listening,
+}
+
+/// What a leg's peer is to hear on a beat, where no play and no key goes before.
+#[derive(Debug)]
+pub enum Say<'a> {
+    /// Sound for this peer alone, at any rate.
+    Sound(&'a Frame),
+    /// Sound that others hear too.
+    Shared(&'a mut SharedSound),
 }
 
 /// What is to be done with a datagram.

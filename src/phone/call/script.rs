@@ -144,7 +144,7 @@ fn recording(recording: u16, path: PathBuf, max_silence: Option<Duration>) -> me
         recording,
         with: None,
         settings,
-        path,
+        paths: vec![path],
     }
 }
 

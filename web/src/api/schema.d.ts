@@ -977,6 +977,7 @@ export interface components {
         ActionInput: {
             /** @description What to do. */
             action: components["schemas"]["CallAction"];
+            gap?: components["schemas"]["Gap"] | null;
         };
         /** @description A value that the driver put on record. */
         Annotation: {
@@ -1044,7 +1045,7 @@ export interface components {
          * @description What may be asked of a live call.
          * @enum {string}
          */
-        CallAction: "hang_up";
+        CallAction: "hang_up" | "pause_recording" | "resume_recording";
         /** @example call_01890a5d96a274d9a5b2c3d4e5f60718 */
         CallId: string;
         /** @description A call plan. */
@@ -1212,6 +1213,11 @@ export interface components {
             /** @description What is wrong, for people. */
             detail: string;
         };
+        /**
+         * @description What becomes of the time in which a recording is paused.
+         * @enum {string}
+         */
+        Gap: "silent" | "left_out";
         /**
          * @description How a token is asked for.
          * @enum {string}

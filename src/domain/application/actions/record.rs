@@ -100,7 +100,7 @@ impl Record {
             recording,
             a: LegNumber::A,
             b: None,
-            mixed: true,
+            parties: call::Parties::Mixed,
             max_duration: Some(self.max_duration),
             max_silence: Some(self.max_silence),
             keep: true,

@@ -2,7 +2,7 @@
 //! recording.
 
 use super::prompt::{self, PromptSound};
-use crate::call::{Effect, LegNumber, RecordingNumber, Sound, Tone};
+use crate::call::{Effect, LegNumber, Parties, RecordingNumber, Sound, Tone};
 use crate::call_plan::interpreter::DefaultEnd;
 use crate::call_plan::run::Run;
 use crate::call_plan::setting::Setting;
@@ -77,6 +77,8 @@ pub enum RecordingMode {
     Mixed,
     /// The caller in the left channel, the other party in the right one.
     Separate,
+    /// The caller in one file, the other party in another.
+    Files,
 }
 
 impl RecordingMode {
@@ -99,8 +101,9 @@ pub(crate) fn connect(
     });
     match recording {
         RecordingMode::Off => None,
-        RecordingMode::Mixed => Some(run.record(leg, true)),
-        RecordingMode::Separate => Some(run.record(leg, false)),
+        RecordingMode::Mixed => Some(run.record(leg, Parties::Mixed)),
+        RecordingMode::Separate => Some(run.record(leg, Parties::Channels)),
+        RecordingMode::Files => Some(run.record(leg, Parties::Files)),
     }
 }
 

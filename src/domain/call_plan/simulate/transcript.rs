@@ -90,7 +90,7 @@ pub(super) fn describe(effect: &Effect) -> (&'static str, Map<String, Value>) {
         Effect::Unbridge { leg } => ("unbridge", json!({"party": party(*leg)})),
         Effect::StartRecording(recording) => (
             "start_recording",
-            json!({"recording": recording.recording.0, "mixed": recording.mixed}),
+            json!({"recording": recording.recording.0, "parties": recording.parties}),
         ),
         Effect::StopRecording { recording } => {
             ("stop_recording", json!({"recording": recording.0}))

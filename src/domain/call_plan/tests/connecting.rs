@@ -26,7 +26,7 @@ fn a_caller_rings_until_the_destination_answers_and_is_answered_then() {
     assert_eq!(call.tell(Event::Ringing { leg: B }), []);
     assert_eq!(
         call.tell(Event::Answered { leg: B }),
-        [Effect::Answer, bridge(B), record(1, B, false)]
+        [Effect::Answer, bridge(B), record(1, B, Parties::Channels)]
     );
     assert_eq!(call.digit('1'), []);
     assert_eq!(
@@ -54,7 +54,7 @@ fn a_first_party_who_has_answered_hears_ringing() {
     );
     assert_eq!(
         call.tell(Event::Answered { leg: B }),
-        [bridge(B), record(1, B, false)]
+        [bridge(B), record(1, B, Parties::Channels)]
     );
 }
 
@@ -199,7 +199,7 @@ fn a_caller_in_a_queue_hears_its_place_and_is_connected_to_whom_is_offered() {
         [
             Effect::AnswerOffer { refused: None },
             bridge(LegNumber(2)),
-            record(1, LegNumber(2), true),
+            record(1, LegNumber(2), Parties::Mixed),
         ]
     );
     assert_eq!(call.deadline(), None);

@@ -11,8 +11,8 @@ mod transcripts;
 
 use super::{Interpreter, Plan};
 use crate::call::{
-    Dial, Effect, Event, Facts, LegNumber, Now, Origin, PlayNumber, Recording, RecordingNumber,
-    Sound, Tone,
+    Dial, Effect, Event, Facts, LegNumber, Now, Origin, Parties, PlayNumber, Recording,
+    RecordingNumber, Sound, Tone,
 };
 use crate::cause::Cause;
 use crate::ids::{AccountId, CallId};
@@ -183,12 +183,12 @@ fn bridge(leg: LegNumber) -> Effect {
     Effect::Bridge { a: A, b: leg }
 }
 
-fn record(recording: u16, leg: LegNumber, mixed: bool) -> Effect {
+fn record(recording: u16, leg: LegNumber, parties: Parties) -> Effect {
     Effect::StartRecording(Recording {
         recording: RecordingNumber(recording),
         a: A,
         b: Some(leg),
-        mixed,
+        parties,
         max_duration: None,
         max_silence: None,
         keep: true,

@@ -171,6 +171,28 @@ fn a_codec_change_goes_on_in_the_same_stream() {
 }
 
 #[test]
+fn who_only_listens_hears_a_room_of_any_size_and_is_not_heard() {
+    let codecs = [Codec::Pcma, Codec::Pcmu].into_iter().cycle();
+    let lines: Vec<_> = codecs.zip((0..10).map(|line| 500 + line * 100)).collect();
+    let mut bench = Bench::new(&lines);
+    bench.confer();
+    for line in 2..10 {
+        bench.room.join(Seat(line as u64), false);
+        bench.lines[line].leg.set_path(Path::Listening);
+    }
+    bench.talk(100);
+    for line in 0..10 {
+        let sound = bench.lines[line].sound(20);
+        for (other, (_, hertz)) in lines.iter().enumerate() {
+            let heard = other != line && other < 2;
+            assert_eq!(hears(&sound, *hertz), heard, "line {line}, {hertz} Hz");
+        }
+        bench.lines[line].assert_one_stream();
+        assert_eq!(bench.lines[line].leg.heard() == &Frame::SILENCE, line >= 2);
+    }
+}
+
+#[test]
 fn members_of_a_room_hear_the_others_and_not_themselves() {
     let mut bench = Bench::new(&[(Codec::Pcma, 440), (Codec::G722, 700), (Codec::Opus, 1000)]);
     bench.confer();
