@@ -130,6 +130,7 @@ const ONLY: &[(&str, &[&str], &str)] = &[
             "src/phone/",
             "src/demo/",
             "src/api/audio.rs",
+            "src/config.rs",
         ],
         "sound concerns calls",
     ),

@@ -56,6 +56,10 @@ pub struct Means {
 }
 
 /// The actor.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else about reading and draining"
+)]
 pub struct Platform {
     pub(super) means: Means,
     pub(super) snapshot: Arc<Snapshot>,
@@ -102,7 +106,7 @@ impl Platform {
 
     /// Reads what is to be read, unless that is being done. Calls go on by what is known.
     fn read(&mut self, ctx: &mut Context<Self>) {
-        if self.reading || !(self.must_load || !self.changes.is_empty()) {
+        if self.reading || !self.must_load && self.changes.is_empty() {
             return;
         }
         self.reading = true;

@@ -108,7 +108,7 @@ impl Call {
             cause: ending.cause,
             q850: ending.cause.q850(),
             sip_status: ending.sip_status,
-            quality: leg.and_then(|leg| leg.quality.clone()),
+            quality: leg.and_then(|leg| leg.quality),
         };
         let id = leg.map(|leg| leg.id);
         self.emit("leg.ended", id, &ended);

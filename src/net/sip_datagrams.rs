@@ -4,15 +4,18 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::DateTime;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg,
 };
 use nix::sys::time::TimeSpec;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+use super::clock;
 
 /// The largest datagram.
 const DATAGRAM: usize = 65_535;
@@ -79,7 +82,8 @@ impl Incoming {
         )?;
         for (at, result) in results.enumerate() {
             if at == 0 {
-                *age = age_of(result.cmsgs().ok().and_then(|mut all| all.next()));
+                let noted = result.cmsgs().ok().and_then(|mut all| all.next());
+                *age = age_of(noted.as_ref());
             }
             let remote = result.address.as_ref().and_then(address_of);
             // What nobody sent is not read, but keeps its place in the room.
@@ -178,12 +182,13 @@ fn send(
 }
 
 /// How long ago the kernel noted a datagram's arrival, which it does by the wall clock.
-fn age_of(noted: Option<ControlMessageOwned>) -> Duration {
+fn age_of(noted: Option<&ControlMessageOwned>) -> Duration {
     let Some(ControlMessageOwned::ScmTimestampns(arrived)) = noted else {
         return Duration::ZERO;
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let age = now.unwrap_or_default().saturating_sub(arrived.into());
+    let now = clock::now().utc - DateTime::UNIX_EPOCH;
+    let now = now.to_std().unwrap_or_default();
+    let age = now.saturating_sub((*arrived).into());
     if age > OLDEST { Duration::ZERO } else { age }
 }
 

@@ -456,7 +456,7 @@ impl Scheduler {
             "call": call,
             "cause": cause,
         });
-        self.tell_data(account, data);
+        self.tell_data(account, &data);
     }
 
     /// Tells that it was refused when it was due, with the reason in words.
@@ -468,16 +468,16 @@ impl Scheduler {
             "cause": cause,
             "failure": why,
         });
-        self.tell_data(account, data);
+        self.tell_data(account, &data);
     }
 
-    fn tell_data(&self, account: AccountId, data: serde_json::Value) {
+    fn tell_data(&self, account: AccountId, data: &serde_json::Value) {
         let now = clock::now().utc;
         log::tell(
             &self.writer,
             log::SCHEDULED_CALL_UPDATED,
             account,
-            &data,
+            data,
             now,
         );
     }
