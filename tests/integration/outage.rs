@@ -19,7 +19,7 @@ async fn run(database: &DatabaseConnection, sql: &str) {
     database.execute_unprepared(sql).await.unwrap();
 }
 
-async fn office(phone: &Phone) -> Builder {
+fn office(phone: &Phone) -> Builder {
     let office = plan("office", Some("office")).deliver("office", OFFICE, json!({}), json!({}));
     Builder::new(office.build(), phone)
 }
@@ -56,7 +56,7 @@ async fn all_are_kept(platform: Platform, calls: usize) {
 #[actix::test]
 async fn calls_go_on_while_somebody_else_holds_the_sqlite_file_and_are_kept_afterwards() {
     let mut phone = Phone::start().await;
-    let platform = office(&phone).await.start().await;
+    let platform = office(&phone).start().await;
     let before = talk(&mut phone, &platform).await;
     let other = connect(&platform.config.database).await;
     run(&other, "BEGIN EXCLUSIVE").await;
@@ -83,7 +83,7 @@ async fn calls_go_on_while_postgresql_is_away_and_reading_answers_503_until_it_i
     };
     let mut phone = Phone::start().await;
     let url = database.url().to_owned();
-    let builder = office(&phone).await.set(|s| s.database = Some(url.clone()));
+    let builder = office(&phone).set(|s| s.database = Some(url.clone()));
     let platform = builder.start().await;
     let before = talk(&mut phone, &platform).await;
     let (server, name) = url.rsplit_once('/').unwrap();
