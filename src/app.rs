@@ -37,6 +37,7 @@ use crate::sound::media_files::MediaFiles;
 use crate::sound::speech::Speech;
 use crate::store::writer::WriterSettings;
 use crate::store::{AccountScope, Store, StoreError, Writer};
+use crate::supervise;
 use crate::telemetry;
 
 /// How long a drain waits for the final pages of applications. The HTTP client's own limit is less.
@@ -87,7 +88,11 @@ impl App {
         let store = open_store(config).await?;
         let records = Arbiter::new();
         let (writer, writing) = Writer::new(store.clone(), WriterSettings::default());
-        records.spawn(writing);
+        let vital = supervise::Vital("the writer of call records");
+        records.spawn(async move {
+            let _vital = vital;
+            writing.await;
+        });
         recover(&store, &writer).await?;
 
         let classes = config.scheduled_classes.clone();

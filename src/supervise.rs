@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Handler, Message, Recipient};
+use actix::{Actor, Addr, Handler, Message, Recipient, System};
 use tokio::time::Instant;
 
 /// A parent gives up when more children than this had to be re-created within [`RESTART_WINDOW`].
@@ -224,6 +224,20 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
         };
         self.living.insert(key.clone(), child);
         address
+    }
+}
+
+/// Held by what the process cannot live without: a panic that drops it ends the process with 70.
+pub struct Vital(pub &'static str);
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(what = self.0, "failed: the process ends");
+            if let Some(system) = System::try_current() {
+                system.stop_with_code(70);
+            }
+        }
     }
 }
 

@@ -123,7 +123,8 @@ impl Sockets {
     /// A leg leaves its port; one of its own is closed.
     pub(super) fn leave(&mut self, port: PortKey, leg: LegKey, mut sources: Sources) {
         match self.ports.get(port).map(|port| &port.legs) {
-            Some(Legs::One(_)) => self.close(port),
+            Some(Legs::One(owner)) if *owner == leg => self.close(port),
+            Some(Legs::One(_)) => {}
             Some(Legs::Many(_)) => self.route(port, leg, &mut sources, Sources::default()),
             None => {}
         }
@@ -149,17 +150,18 @@ impl Sockets {
             (&mut many.rtp, sources.rtp, now.rtp),
             (&mut many.rtcp, sources.rtcp, now.rtcp),
         ] {
-            if before == now {
-                continue;
-            }
-            if let Some(before) = before
+            if before != now
+                && let Some(before) = before
                 && legs.get(&before) == Some(&leg)
             {
                 legs.remove(&before);
             }
-            // Where it was another leg's, that one has another peer by now: the placement gives
-            // each peer to one leg only.
-            legs.extend(now.map(|now| (now, leg)));
+        }
+        // Where it was another leg's, that one has another peer by now: the placement gives each
+        // peer to one leg only. RTCP comes from wherever an offer says: what is another's stays.
+        many.rtp.extend(now.rtp.map(|now| (now, leg)));
+        if let Some(now) = now.rtcp {
+            many.rtcp.entry(now).or_insert(leg);
         }
         *sources = now;
     }

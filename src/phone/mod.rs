@@ -146,6 +146,8 @@ impl Phone {
             udp_address: Some(address),
             tcp_address: Some(address),
             user_agent: "Strowger phone".into(),
+            // It stands in for a carrier: what it does not take, it refuses by its manners.
+            patience: strowger_sip::overload::Patience::ENDLESS,
             ..strowger_sip::config::Config::default()
         };
         let inbound = desk.clone().recipient();

@@ -20,6 +20,14 @@ pub struct Patience {
     pub last: Duration,
 }
 
+impl Patience {
+    /// Every new call is taken, however long it waited.
+    pub const ENDLESS: Self = Self {
+        first: Duration::MAX,
+        last: Duration::MAX,
+    };
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self {

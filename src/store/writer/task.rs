@@ -3,6 +3,7 @@
 use super::batch::{self, Batch};
 use super::{Piece, WriterSettings};
 use crate::store::{Store, StoreError};
+use crate::telemetry;
 use std::time::Duration;
 use strowger_domain::ids::EventId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -108,6 +109,8 @@ impl Task {
                         piece.id = piece.id(),
                         "what a call left behind cannot be kept"
                     );
+                    metrics::counter!(telemetry::RECORDS_LOST, "piece" => piece.kind())
+                        .increment(1);
                     break;
                 }
                 pause = self.rest(pause).await;
