@@ -173,7 +173,7 @@ impl Sockets {
         Token(at): Token,
         inbox: &mut Inbox,
         mut take: impl FnMut(&mut Self, LegKey, Kind, &[u8], SocketAddr),
-    ) -> usize {
+    ) -> u32 {
         let (at, kind) = (at / 2, if at % 2 == 0 { Kind::Rtp } else { Kind::Rtcp });
         let mut total = 0;
         for _ in 0..TURN {
@@ -187,8 +187,8 @@ impl Sockets {
             };
             // An error is an ICMP one of a packet that we sent; the peer may come back.
             let Ok(read) = read else { continue };
-            total += read;
             for (bytes, from) in (0..read).filter_map(|number| inbox.get(number)) {
+                total += 1;
                 let leg = self.ports.get(at).and_then(|port| port.leg(kind, from));
                 if let Some(leg) = leg {
                     take(self, leg, kind, bytes, from);

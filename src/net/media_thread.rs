@@ -36,11 +36,12 @@ use crate::telemetry;
 pub(super) const WAKE: Token = Token(usize::MAX);
 /// The token of the beat's timer.
 const TIMER: Token = Token(usize::MAX - 1);
-/// A thread that found so many datagrams between two beats is busy: it rests before it looks again,
-/// so that more come together and cost one wake-up. With 5,000 in a second, two rest together.
-const BUSY: usize = 100;
-/// How long a busy thread rests; no packet is delayed by more for it.
-const REST: Duration = Duration::from_micros(400);
+/// How long a busy thread rests before it looks for datagrams again, so that more come together and
+/// cost one wake-up: no packet is relayed later by more. A thread is busy when a datagram came for
+/// each rest that the beat before had room for.
+const REST: Duration = Duration::from_micros(500);
+/// The same while nothing is relayed: what comes is heard on the beat only.
+const LONG_REST: Duration = Duration::from_millis(2);
 /// Beats that a leg is left out of, one after the other, while its packets are only passed on.
 const RESTS: u32 = 4;
 /// Beats that are later than this are given up rather than made up for.
@@ -167,7 +168,7 @@ impl Engine {
     fn run(&mut self, poll: &mut Poll, inbox: &mpsc::Receiver<ToEngine>) {
         let mut events = Events::with_capacity(1024);
         let lateness = metrics::histogram!(telemetry::MEDIA_LATENESS);
-        let (mut read, mut is_busy) = (0, false);
+        let (mut read, mut rest) = (0, None);
         loop {
             let is_late = Instant::now() >= self.next_beat;
             let timeout = is_late.then_some(Duration::ZERO);
@@ -189,9 +190,9 @@ impl Engine {
                 }
             }
             if now >= self.next_beat {
-                is_busy = std::mem::take(&mut read) >= BUSY;
                 lateness.record((now - self.next_beat).as_secs_f64());
-                self.beat(now);
+                let time = if self.beat(now) { REST } else { LONG_REST };
+                rest = (time * std::mem::take(&mut read) >= BEAT).then_some(time);
                 // In step with the timer, whatever is given up.
                 self.next_beat += BEAT;
                 while now.saturating_duration_since(self.next_beat) > TOO_LATE {
@@ -199,9 +200,9 @@ impl Engine {
                 }
             }
             self.sockets.flush();
-            if is_busy {
+            if let Some(time) = rest {
                 let left = self.next_beat.saturating_duration_since(Instant::now());
-                std::thread::sleep(REST.min(left));
+                std::thread::sleep(time.min(left));
             }
         }
     }
@@ -505,7 +506,7 @@ impl Engine {
 
     /// Reads what has come by one socket; relays what belongs to a bridge at once. Answers how many
     /// datagrams there were.
-    fn read(&mut self, token: Token, now: Instant) -> usize {
+    fn read(&mut self, token: Token, now: Instant) -> u32 {
         let slots = &mut self.slots;
         let take = |sockets: &mut Sockets, key: LegKey, kind, bytes: &[u8], from| {
             let Some(slot) = slots.get_mut(key) else {
@@ -529,10 +530,13 @@ impl Engine {
         self.sockets.read(token, &mut self.inbox, take)
     }
 
-    /// One beat, in rounds, so that nobody hears half of an old and half of a new one.
-    fn beat(&mut self, now: Instant) {
+    /// One beat, in rounds, so that nobody hears half of an old and half of a new one. Answers
+    /// whether there is a leg whose packets are relayed.
+    fn beat(&mut self, now: Instant) -> bool {
         self.awake.clear();
+        let mut relays = false;
         for (key, slot) in &mut self.slots {
+            relays |= slot.leg.path() == Path::Relayed;
             if slot.rested < RESTS && slot.leg.pass_beat() {
                 slot.rested += 1;
                 continue;
@@ -596,6 +600,7 @@ impl Engine {
             slot.counters.set(&slot.leg.statistics());
             slot.drain();
         }
+        relays
     }
 }
 
