@@ -124,9 +124,8 @@ impl Sockets {
     pub(super) fn leave(&mut self, port: PortKey, leg: LegKey, mut sources: Sources) {
         match self.ports.get(port).map(|port| &port.legs) {
             Some(Legs::One(owner)) if *owner == leg => self.close(port),
-            Some(Legs::One(_)) => {}
             Some(Legs::Many(_)) => self.route(port, leg, &mut sources, Sources::default()),
-            None => {}
+            Some(Legs::One(_)) | None => {}
         }
     }
 
