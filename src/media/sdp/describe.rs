@@ -112,13 +112,14 @@ pub(super) fn describe_audio(
     );
 }
 
+/// Longest list of formats that a refused media line repeats, in bytes.
+const REPEATED: usize = 255;
+
 /// RFC 3264 §6: a refused media line has port 0, and its formats only because one must be there.
 pub(super) fn describe_refused(text: &mut String, media: &Media) {
-    let _ = write!(
-        text,
-        "m={} 0 {} {}\r\n",
-        media.kind, media.transport, media.formats
-    );
+    let formats = Some(&*media.formats).filter(|formats| formats.len() <= REPEATED);
+    let (kind, transport, formats) = (&media.kind, &media.transport, formats.unwrap_or("0"));
+    let _ = write!(text, "m={kind} 0 {transport} {formats}\r\n");
 }
 
 /// The description `fresh`, numbered as the one that follows `sent` (RFC 3264 §8): the same version

@@ -19,11 +19,13 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub const MAX_LINES: usize = 1000;
 /// Most media lines that are read.
 pub const MAX_MEDIA: usize = 16;
+/// The longest name of a kind of media or of a transport, in bytes: an answer repeats them.
+pub const MAX_WORD: usize = 64;
 
 /// Why a text is no session description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SessionError {
-    /// More than [`MAX_BYTES`], [`MAX_LINES`] or [`MAX_MEDIA`].
+    /// More than [`MAX_BYTES`], [`MAX_LINES`], [`MAX_MEDIA`] or [`MAX_WORD`].
     #[error("session description is too large")]
     TooLarge,
     /// The parser refused it.
@@ -110,7 +112,9 @@ impl Session {
             .collect();
         let parsed = sdp_types::Session::parse(relevant.as_bytes())
             .map_err(|_detail| SessionError::Malformed)?;
-        if parsed.medias.len() > MAX_MEDIA {
+        let too_long =
+            |media: &sdp_types::Media| media.media.len() > MAX_WORD || media.proto.len() > MAX_WORD;
+        if parsed.medias.len() > MAX_MEDIA || parsed.medias.iter().any(too_long) {
             return Err(SessionError::TooLarge);
         }
         let media = parsed

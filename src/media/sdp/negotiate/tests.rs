@@ -381,6 +381,31 @@ fn what_is_too_large_is_refused() {
     assert_eq!(refused(&"m=audio 4000 RTP/AVP 8\r\n".repeat(17)), too_large);
     assert_eq!(refused(&"a=x\r\n".repeat(1000)), too_large);
     assert_eq!(refused(&"x".repeat(65536)), too_large);
+    let word = "x".repeat(65);
+    for line in [
+        format!("m={word} 4000 RTP/AVP 8"),
+        format!("m=audio 4000 {word} 8"),
+    ] {
+        assert_eq!(
+            refused(&format!("{line}\r\nm=audio 4000 RTP/AVP 8\r\n")),
+            too_large
+        );
+    }
+}
+
+#[test]
+fn an_answer_is_readable_however_long_the_refused_lines_are() {
+    // What is not UTF-8 grows threefold when it is read.
+    let mut offer = described("m=audio 4000 RTP/AVP 8\r\nm=video 4000 RTP/AVP 8").into_bytes();
+    offer.truncate(offer.len() - 1);
+    offer.resize(60_000, 0xff);
+    let agreed = answer(&offer, &local()).expect("the sound is in order");
+    let answered = Session::parse(&agreed.sdp).expect("ours is readable");
+    assert_eq!(answered.media.len(), 2);
+    assert_eq!(
+        (answered.media[1].port, &*answered.media[1].formats),
+        (0, "0")
+    );
 }
 
 #[test]
