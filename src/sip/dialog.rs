@@ -43,7 +43,8 @@ impl Dialog {
             remote: response.to().clone(),
             local_cseq: response.cseq().number,
             remote_cseq: None,
-            remote_target: contact_of(response).unwrap_or_else(|| response.to().uri().clone()),
+            remote_target: contact_of(response)
+                .unwrap_or_else(|| without_headers(response.to().uri())),
             route_set,
             flow,
             keeps_flow: response.contacts().is_empty(),
@@ -55,7 +56,7 @@ impl Dialog {
     pub(crate) fn of_answerer(request: &Message, tag: &str, flow: Flow) -> Option<Self> {
         let via = request.via();
         // RFC 2543 peers need not name a Contact: then their From is where they are.
-        let of_2543 = (!via.has_rfc3261_branch()).then(|| request.from().uri().clone());
+        let of_2543 = (!via.has_rfc3261_branch()).then(|| without_headers(request.from().uri()));
         Some(Self {
             call_id: request.call_id().to_owned(),
             local: request.to().with_tag(tag).ok()?,
@@ -143,7 +144,7 @@ pub(crate) fn contact_of(message: &Message) -> Option<Uri> {
     message
         .contacts()
         .first()
-        .map(|contact| contact.uri().clone())
+        .map(|contact| without_headers(contact.uri()))
 }
 
 /// Whether an address that the peer named makes sense from where we talk to it.
@@ -164,9 +165,9 @@ fn is_private(ip: IpAddr) -> bool {
 
 /// A URI as it may stand in a request line: no headers (RFC 3261 §19.1.1, table 1).
 fn without_headers(uri: &Uri) -> Uri {
-    let text = uri.as_str();
-    let bare = text.split_once('?').map_or(text, |(bare, _)| bare);
-    Uri::parse(bare).unwrap_or_else(|_| uri.clone())
+    let bare = uri.as_str().split_once('?');
+    let bare = bare.and_then(|(bare, _)| Uri::parse(bare).ok());
+    bare.unwrap_or_else(|| uri.clone())
 }
 
 #[cfg(test)]
