@@ -4,6 +4,7 @@
 //! mean stands in `strowger-domain`; only `store/` names this crate.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod audio;
 pub mod call_legs;
 pub mod call_plan_versions;

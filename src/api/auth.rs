@@ -3,28 +3,28 @@
 //! [`Tenant`] is the only way for a handler to come by an [`AccountScope`]. An account outside of
 //! the token's part of the tree is not found, like one that does not exist.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
-use strowger_domain::account::{Account, AccountStatus, Permissions};
-use strowger_domain::ids::{AccountId, UserId};
+use chrono::{DateTime, Utc};
+use strowger_domain::account::{Account, AccountStatus, Permissions, Scope, Scopes};
+use strowger_domain::ids::{AccountId, SessionId, UserId};
 
 use super::error::{Code, Problem};
 use super::input::segment;
-use super::limits;
-use super::tokens::Claims;
-use super::{Api, now};
+use super::router::Access;
+use super::{Api, api_keys, limits, now, starter, tokens};
+use crate::store::api_keys::ApiKey;
 use crate::store::services::OutboundService;
 use crate::store::users::User;
 use crate::store::{AccountScope, StoreError, Within};
-
-type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 /// An account as it stands below all the accounts above it.
 #[derive(Clone, Debug)]
@@ -39,15 +39,26 @@ pub struct Standing {
     pub is_active: bool,
 }
 
-/// Whoever sent a valid access token.
+/// Who acts, as it is now.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// A person, in this sign-in.
+    User(Box<User>, SessionId),
+    /// A program, by a key of its account.
+    Key(Box<ApiKey>),
+}
+
+/// Whoever sent a valid access token or API key.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// What the token says.
-    pub claims: Claims,
-    /// The user, as it is now.
-    pub user: User,
-    /// The user's account and all above it, as they are now.
-    pub standing: Standing,
+    /// Who.
+    pub principal: Principal,
+    /// What it may do: what the token or key permits, of what the role or the account does.
+    pub scopes: Scopes,
+    /// When the caller must show up anew.
+    pub until: DateTime<Utc>,
+    /// The caller's account and all above it, as they are now.
+    pub standing: Arc<Standing>,
     /// The account and its descendants.
     pub scope: AccountScope,
 }
@@ -58,30 +69,32 @@ pub struct Tenant {
     /// Who asks.
     pub caller: Caller,
     /// The account of the path and all above it, as they are now.
-    pub standing: Standing,
+    pub standing: Arc<Standing>,
     /// The account of the path and its descendants.
     pub scope: AccountScope,
 }
 
 impl Caller {
-    /// Refuses a caller who only reads.
-    pub fn may_change(&self) -> Result<(), Problem> {
-        if self.user.role.may_change() && self.has("write") {
+    /// Refuses a caller without this scope.
+    pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.has(scope) {
             return Ok(());
         }
-        Err(Code::Forbidden.into())
+        let detail = format!("It needs the scope `{scope}`.");
+        let problem = Problem::from(Code::Forbidden).detail(detail);
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+        Err(match HeaderValue::from_str(&challenge) {
+            Ok(value) => problem.header(header::WWW_AUTHENTICATE, value),
+            Err(_) => problem,
+        })
     }
 
-    /// Refuses a caller who does not administer accounts and users.
-    pub fn may_administer(&self) -> Result<(), Problem> {
-        if self.user.role.may_administer() && self.has("admin") {
-            return Ok(());
+    /// The person, if it is one.
+    pub fn user(&self) -> Option<&User> {
+        match &self.principal {
+            Principal::User(user, _) => Some(user),
+            Principal::Key(_) => None,
         }
-        Err(Code::Forbidden.into())
-    }
-
-    fn has(&self, scope: &str) -> bool {
-        self.claims.scope.split(' ').any(|one| one == scope)
     }
 }
 
@@ -90,25 +103,14 @@ impl Tenant {
     pub fn id(&self) -> AccountId {
         self.standing.account.id
     }
-
-    /// Refuses a caller who only reads.
-    pub fn may_change(&self) -> Result<(), Problem> {
-        self.caller.may_change()
-    }
-
-    /// Refuses a caller who does not administer accounts and users.
-    pub fn may_administer(&self) -> Result<(), Problem> {
-        self.caller.may_administer()
-    }
 }
 
 impl FromRequest for Caller {
     type Error = Problem;
-    type Future = Boxed<Self>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move { caller(&request).await })
+        ready(admitted(request))
     }
 }
 
@@ -117,31 +119,49 @@ impl FromRequest for Tenant {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(
-            request
-                .extensions()
-                .get::<Self>()
-                .cloned()
-                .ok_or_else(|| Code::Internal.into()),
-        )
+        ready(admitted(request))
     }
 }
 
-/// Stands before every path with an account: nothing is read of a request whose sender may not see
-/// the account.
-pub async fn admit_tenant<B: MessageBody + 'static>(
+/// Whoever [`admit`] let in; a route that nobody was asked at has none.
+pub(super) fn admitted<T: Clone + 'static>(request: &HttpRequest) -> Result<T, Problem> {
+    let known = request.extensions().get::<T>().cloned();
+    known.ok_or_else(|| Code::Internal.into())
+}
+
+/// Stands before every path: nothing is read of a request whose sender may not see the account, or
+/// lacks the scope of the route.
+pub async fn admit(
+    access: Access,
     request: ServiceRequest,
-    next: Next<B>,
+    next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let admitted = async {
-        let caller = caller(request.request()).await?;
-        tenant(request.request(), caller).await
+    let known = match access {
+        Access::Public => Ok(()),
+        Access::SignedIn => enter(request.request(), None).await,
+        Access::Scope(scope) => enter(request.request(), Some(scope)).await,
+        Access::ServiceOr(scope) => starter::enter(request.request(), scope).await,
     };
-    match admitted.await {
-        Ok(tenant) => request.extensions_mut().insert(tenant),
-        Err(problem) => return Ok(request.error_response(problem)),
-    };
-    Ok(next.call(request).await?.map_into_boxed_body())
+    match known {
+        Ok(()) => next.call(request).await,
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}
+
+/// Finds the caller and, where the path names one, the account. Another branch of the tree is not
+/// found before it is told that a scope is missing.
+async fn enter(request: &HttpRequest, scope: Option<Scope>) -> Result<(), Problem> {
+    let caller = caller(request).await?;
+    let has = scope.map_or(Ok(()), |scope| caller.needs(scope));
+    if request.match_info().get("account").is_some() {
+        let tenant = tenant(request, caller).await?;
+        has?;
+        request.extensions_mut().insert(tenant);
+    } else {
+        has?;
+        request.extensions_mut().insert(caller);
+    }
+    Ok(())
 }
 
 /// The token of `Authorization: Bearer`.
@@ -167,34 +187,103 @@ pub fn api(request: &HttpRequest) -> Result<web::Data<Api>, Problem> {
 pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let api = api(request)?;
     let token = bearer(request).ok_or(Code::Unauthenticated)?;
-    let claims = api.keys.check(token).ok_or(Code::TokenInvalid)?;
-    api.requests
-        .take(claims.acct, Instant::now())
-        .map_err(limits::wait)?;
-    // What the token names may be gone since it was issued: then the token is worth nothing.
-    let gone = |error| match error {
-        StoreError::NotFound => Problem::from(Code::TokenInvalid),
-        other => other.into(),
+    let (principal, account, scopes, until) = if token.starts_with(tokens::API_KEY) {
+        by_key(&api, request, token).await?
+    } else {
+        by_token(&api, request, token).await?
     };
-    let scope = api.store.scope_of(claims.acct).await.map_err(gone)?;
-    let user = api.store.user(&scope, claims.sub).await.map_err(gone)?;
-    api.store.session(claims.sid, now()).await.map_err(gone)?;
-    let standing = standing(&api, claims.acct).await?;
+    let scope = api.store.scope_of(account).await.map_err(gone)?;
+    let standing = standing(&api, account).await?;
     if !standing.is_active {
         return Err(Code::AccountDisabled.into());
     }
-    if user.disabled {
+    if let Principal::User(user, _) = &principal
+        && user.disabled
+    {
         return Err(Code::UserDisabled.into());
     }
-    if user.account != claims.acct {
-        return Err(Code::TokenInvalid.into());
-    }
     Ok(Caller {
-        claims,
-        user,
-        standing,
+        scopes: scopes.intersection(may(&principal, &standing)),
+        principal,
+        until,
+        standing: Arc::new(standing),
         scope,
     })
+}
+
+/// What a user's role permits, and what an account's keys may at most.
+pub(super) fn may(principal: &Principal, standing: &Standing) -> Scopes {
+    match principal {
+        Principal::User(user, _) => user.role.scopes(),
+        Principal::Key(key) => key.scopes.intersection(standing.permissions.scopes()),
+    }
+}
+
+type Known = (Principal, AccountId, Scopes, DateTime<Utc>);
+
+/// What a token or key names may be gone since it was issued: then it is worth nothing.
+fn gone(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound => Code::TokenInvalid.into(),
+        other => other.into(),
+    }
+}
+
+/// The address that the request came from.
+pub(super) fn source(request: &HttpRequest) -> IpAddr {
+    let peer = request.peer_addr();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())
+}
+
+/// Takes one request from what the account may ask for.
+fn count(api: &Api, account: AccountId) -> Result<(), Problem> {
+    api.requests
+        .take(account, Instant::now())
+        .map_err(limits::wait)
+}
+
+async fn by_key(api: &Api, request: &HttpRequest, secret: &str) -> Result<Known, Problem> {
+    let key = key_of(api, request, secret).await?;
+    count(api, key.account)?;
+    let soon = now() + tokens::ACCESS;
+    let until = key.expires_at.map_or(soon, |end| end.min(soon));
+    let (account, scopes) = (key.account, key.scopes);
+    Ok((Principal::Key(Box::new(key)), account, scopes, until))
+}
+
+async fn by_token(api: &Api, request: &HttpRequest, token: &str) -> Result<Known, Problem> {
+    let claims = api.keys.check(token).ok_or(Code::TokenInvalid)?;
+    count(api, claims.acct)?;
+    let scope = api.store.scope_of(claims.acct).await.map_err(gone)?;
+    let principal = if let (Ok(user), Some(session)) = (claims.sub.parse(), claims.sid) {
+        let user = api.store.user(&scope, user).await.map_err(gone)?;
+        api.store.session(session, now()).await.map_err(gone)?;
+        if user.account != claims.acct {
+            return Err(Code::TokenInvalid.into());
+        }
+        Principal::User(Box::new(user), session)
+    } else {
+        let id = claims.sub.parse().map_err(|_error| Code::TokenInvalid)?;
+        let key = api.store.api_key(&scope, id).await.map_err(gone)?;
+        if key.account != claims.acct || !api_keys::is_good(&key, source(request), now()) {
+            return Err(Code::TokenInvalid.into());
+        }
+        Principal::Key(Box::new(key))
+    };
+    let scopes = Scopes::named(claims.scope.split(' '));
+    let until = DateTime::from_timestamp(claims.exp, 0).unwrap_or_default();
+    Ok((principal, claims.acct, scopes, until))
+}
+
+/// The key of a secret, before anybody is known.
+pub(super) async fn key_of(
+    api: &Api,
+    request: &HttpRequest,
+    secret: &str,
+) -> Result<ApiKey, Problem> {
+    let everywhere = AccountScope::platform();
+    let key = api_keys::by_secret(api, &everywhere, secret, source(request)).await?;
+    key.ok_or_else(|| Code::ApiKeyInvalid.into())
 }
 
 /// The account of the path, if the caller may see it.
@@ -205,7 +294,7 @@ pub(super) async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tena
         _ => segment(request, "account")?,
     };
     if id == own {
-        let (standing, scope) = (caller.standing.clone(), caller.scope.clone());
+        let (standing, scope) = (Arc::clone(&caller.standing), caller.scope.clone());
         return Ok(Tenant {
             caller,
             standing,
@@ -215,7 +304,7 @@ pub(super) async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tena
     let api = api(request)?;
     // The caller's scope decides whether there is such an account at all.
     api.store.account_path(&caller.scope, id).await?;
-    let standing = standing(&api, id).await?;
+    let standing = Arc::new(standing(&api, id).await?);
     let scope = api.store.scope_of(id).await?;
     Ok(Tenant {
         caller,

@@ -196,7 +196,6 @@ pub async fn act(
     api: web::Data<Api>,
     Json(input): Json<ActionInput>,
 ) -> Result<HttpResponse, Problem> {
-    tenant.may_change()?;
     let call = find(&api, &tenant, segment(&request, "call")?).await?;
     let done = match input.action {
         CallAction::HangUp => {

@@ -46,6 +46,7 @@ codes! {
     MalformedBody        | "malformed_body"         | 400 | "The body cannot be read."
     Unauthenticated      | "unauthenticated"        | 401 | "An access token is needed."
     TokenInvalid         | "token_invalid"          | 401 | "The access token is not valid, or its time is over."
+    ApiKeyInvalid        | "api_key_invalid"        | 401 | "The API key is not valid, not from here, or its time is over."
     WrongCredentials     | "wrong_credentials"      | 401 | "The e-mail address or the password is wrong."
     WrongServicePassword | "wrong_service_password" | 401 | "The service name or its password is wrong."
     RefreshInvalid       | "refresh_token_invalid"  | 401 | "The refresh token is not valid, or its time is over."

@@ -67,11 +67,11 @@ pub async fn stream_events(
     let within = page::within(query.descendants, tenant.id());
     let (store, scope) = (api.store.clone(), tenant.scope.clone());
     let follower = Follower::start(store, &api.writer, scope, within, seen).await?;
-    let left = tenant.caller.claims.exp.saturating_sub(now().timestamp());
+    let left = (tenant.caller.until - now()).to_std().unwrap_or_default();
     let reader = Reader {
         follower,
         wanted,
-        ends: Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0)),
+        ends: Instant::now() + left,
         begun: false,
     };
     Ok(HttpResponse::Ok()

@@ -110,7 +110,7 @@ pub struct Started {
 /// Starts a service: with a token, or by HTTP basic authentication with the service's name and
 /// password.
 #[utoipa::path(post, path = "/v1/accounts/{account}/services/outbound/{service}/start",
-    tag = "services", security(("token" = []), ("service" = [])), request_body = StartInput,
+    tag = "services", request_body = StartInput,
     responses((status = 202, body = Started), (status = 422, body = super::error::ProblemBody)))]
 pub async fn start(
     starter: Starter,

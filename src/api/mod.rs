@@ -2,6 +2,7 @@
 //! store or the actors, answer.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod audio;
 pub mod auth;
 pub mod call_plans;
@@ -20,6 +21,7 @@ pub mod page;
 pub mod passwords;
 pub mod plan_checks;
 pub mod portal;
+pub mod profile;
 pub mod recordings;
 pub mod router;
 pub mod routes;
@@ -44,6 +46,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
+use strowger_domain::account::Scope;
 use strowger_domain::e164::{Country, NumberClass};
 use strowger_domain::ids::AccountId;
 
@@ -53,7 +56,7 @@ use crate::sound::media_files::MediaFiles;
 use crate::store::{Store, Writer};
 use limits::Buckets;
 use passwords::Passwords;
-use router::Router;
+use router::{Access, Router};
 use tokens::{KeyError, Keys};
 
 /// What the operator decides about the API.
@@ -160,117 +163,133 @@ pub fn serve(api: Api, listener: TcpListener, connections: usize) -> std::io::Re
         .run())
 }
 
-/// Every route, a line each.
+/// Every route, a line each, with the scope that it needs.
 fn routes() -> Router {
     let mut r = Router::default();
-    r.at("/v1/auth/token").post(sessions::token);
-    r.at("/v1/auth/refresh").post(sessions::refresh);
-    r.at("/v1/auth/logout").post(sessions::logout);
-    r.at("/v1/.well-known/jwks.json").get(sessions::keys);
-    r.at("/v1/me").get(sessions::me);
-    r.at("/v1/openapi.json").get(openapi::document);
-    r.at("/v1/accounts").get(accounts::list);
+    r.at("/v1/auth/token").post(Access::Public, sessions::token);
+    r.at("/v1/auth/refresh")
+        .post(Access::Public, sessions::refresh);
+    r.at("/v1/auth/logout")
+        .post(Access::SignedIn, sessions::logout);
+    r.at("/v1/auth/password")
+        .post(Access::SignedIn, profile::change_password);
+    r.at("/v1/.well-known/jwks.json")
+        .get(Access::Public, sessions::keys);
+    r.at("/v1/me").get(Access::SignedIn, sessions::me);
+    r.at("/v1/openapi.json")
+        .get(Access::Public, openapi::document);
+    r.at("/v1/accounts")
+        .get(Scope::AccountsRead, accounts::list);
     r.at("/v1/accounts/{account}")
-        .get(accounts::read)
-        .patch(accounts::change);
+        .get(Scope::AccountsRead, accounts::read)
+        .patch(Scope::AccountsWrite, accounts::change);
     r.at("/v1/accounts/{account}/children")
-        .get(accounts::children)
-        .post(accounts::create_child);
+        .get(Scope::AccountsRead, accounts::children)
+        .post(Scope::AccountsWrite, accounts::create_child);
     r.at("/v1/accounts/{account}/users")
-        .get(users::list)
-        .post(users::create);
+        .get(Scope::UsersRead, users::list)
+        .post(Scope::UsersWrite, users::create);
     r.at("/v1/accounts/{account}/users/{user}")
-        .get(users::read)
-        .patch(users::change);
+        .get(Scope::UsersRead, users::read)
+        .patch(Scope::UsersWrite, users::change);
+    r.at("/v1/accounts/{account}/api_keys")
+        .get(Scope::ApiKeysRead, api_keys::list)
+        .post(Scope::ApiKeysWrite, api_keys::create);
+    r.at("/v1/accounts/{account}/api_keys/{api_key}")
+        .get(Scope::ApiKeysRead, api_keys::read)
+        .delete(Scope::ApiKeysWrite, api_keys::revoke);
     r.at("/v1/accounts/{account}/numbers")
-        .get(numbers::list)
-        .post(numbers::create);
+        .get(Scope::NumbersRead, numbers::list)
+        .post(Scope::PoolWrite, numbers::create);
     r.at("/v1/accounts/{account}/numbers/{number}")
-        .get(numbers::read)
-        .patch(numbers::change);
+        .get(Scope::NumbersRead, numbers::read)
+        .patch(Scope::NumbersWrite, numbers::change);
     r.at("/v1/accounts/{account}/call_plans")
-        .get(call_plans::list)
-        .post(call_plans::create);
+        .get(Scope::CallPlansRead, call_plans::list)
+        .post(Scope::CallPlansWrite, call_plans::create);
     r.at("/v1/accounts/{account}/call_plans/validate")
-        .post(plan_checks::validate);
+        .post(Scope::CallPlansRead, plan_checks::validate);
     r.at("/v1/accounts/{account}/call_plans/simulate")
-        .post(plan_checks::simulate);
+        .post(Scope::CallPlansRead, plan_checks::simulate);
     r.at("/v1/accounts/{account}/call_plans/{plan}")
-        .get(call_plans::read)
-        .patch(call_plans::change);
+        .get(Scope::CallPlansRead, call_plans::read)
+        .patch(Scope::CallPlansWrite, call_plans::change);
     r.at("/v1/accounts/{account}/call_plans/{plan}/draft")
-        .get(call_plans::draft)
-        .put(call_plans::save_draft);
+        .get(Scope::CallPlansRead, call_plans::draft)
+        .put(Scope::CallPlansWrite, call_plans::save_draft);
     r.at("/v1/accounts/{account}/call_plans/{plan}/validate")
-        .post(plan_checks::validate_draft);
+        .post(Scope::CallPlansRead, plan_checks::validate_draft);
     r.at("/v1/accounts/{account}/call_plans/{plan}/simulate")
-        .post(plan_checks::simulate_draft);
+        .post(Scope::CallPlansRead, plan_checks::simulate_draft);
     r.at("/v1/accounts/{account}/call_plans/{plan}/publish")
-        .post(call_plans::publish);
+        .post(Scope::CallPlansWrite, call_plans::publish);
     r.at("/v1/accounts/{account}/call_plans/{plan}/versions")
-        .get(call_plans::versions);
+        .get(Scope::CallPlansRead, call_plans::versions);
     r.at("/v1/accounts/{account}/call_plans/{plan}/versions/{version}")
-        .get(call_plans::version);
+        .get(Scope::CallPlansRead, call_plans::version);
     r.at("/v1/accounts/{account}/audio")
-        .get(audio::list)
-        .post(audio::upload);
+        .get(Scope::AudioRead, audio::list)
+        .post(Scope::AudioWrite, audio::upload);
     r.at("/v1/accounts/{account}/audio/{audio}")
-        .get(audio::read)
-        .delete(audio::remove);
+        .get(Scope::AudioRead, audio::read)
+        .delete(Scope::AudioWrite, audio::remove);
     r.at("/v1/accounts/{account}/audio/{audio}/content")
-        .get(audio::download);
+        .get(Scope::AudioRead, audio::download);
     r.at("/v1/accounts/{account}/trunks")
-        .get(trunks::list)
-        .post(trunks::create);
+        .get(Scope::TrunksRead, trunks::list)
+        .post(Scope::TrunksWrite, trunks::create);
     r.at("/v1/accounts/{account}/trunks/{trunk}")
-        .get(trunks::read)
-        .patch(trunks::change)
-        .delete(trunks::remove);
+        .get(Scope::TrunksRead, trunks::read)
+        .patch(Scope::TrunksWrite, trunks::change)
+        .delete(Scope::TrunksWrite, trunks::remove);
     r.at("/v1/accounts/{account}/routes")
-        .get(routes::list)
-        .post(routes::create);
+        .get(Scope::RoutesRead, routes::list)
+        .post(Scope::RoutesWrite, routes::create);
     r.at("/v1/accounts/{account}/routes/{route}")
-        .get(routes::read)
-        .delete(routes::remove);
+        .get(Scope::RoutesRead, routes::read)
+        .delete(Scope::RoutesWrite, routes::remove);
     r.at("/v1/accounts/{account}/scheduled_calls")
-        .get(scheduled_calls::list)
-        .post(scheduled_calls::create);
+        .get(Scope::ScheduledCallsRead, scheduled_calls::list)
+        .post(Scope::ScheduledCallsWrite, scheduled_calls::create);
     r.at("/v1/accounts/{account}/scheduled_calls/{scheduled_call}")
-        .get(scheduled_calls::read)
-        .delete(scheduled_calls::cancel);
-    r.at("/v1/accounts/{account}/calls").get(calls::list);
-    r.at("/v1/accounts/{account}/calls/{call}").get(calls::read);
+        .get(Scope::ScheduledCallsRead, scheduled_calls::read)
+        .delete(Scope::ScheduledCallsWrite, scheduled_calls::cancel);
+    r.at("/v1/accounts/{account}/calls")
+        .get(Scope::CallsRead, calls::list);
+    r.at("/v1/accounts/{account}/calls/{call}")
+        .get(Scope::CallsRead, calls::read);
     r.at("/v1/accounts/{account}/calls/{call}/actions")
-        .post(calls::act);
+        .post(Scope::CallsWrite, calls::act);
     r.at("/v1/accounts/{account}/calls/{call}/events")
-        .get(calls::events);
-    r.at("/v1/accounts/{account}/records").get(calls::records);
+        .get(Scope::CallsRead, calls::events);
+    r.at("/v1/accounts/{account}/records")
+        .get(Scope::CallsRead, calls::records);
     r.at("/v1/accounts/{account}/records/{call}")
-        .get(calls::record);
+        .get(Scope::CallsRead, calls::record);
     r.at("/v1/accounts/{account}/recordings")
-        .get(recordings::list);
+        .get(Scope::RecordingsRead, recordings::list);
     r.at("/v1/accounts/{account}/recordings/{recording}")
-        .get(recordings::read)
-        .delete(recordings::remove);
+        .get(Scope::RecordingsRead, recordings::read)
+        .delete(Scope::RecordingsWrite, recordings::remove);
     r.at("/v1/accounts/{account}/recordings/{recording}/audio")
-        .get(recordings::audio);
+        .get(Scope::RecordingsRead, recordings::audio);
     r.at("/v1/accounts/{account}/services/outbound")
-        .get(services::list);
+        .get(Scope::ServicesRead, services::list);
     r.at("/v1/accounts/{account}/services/outbound/{service}")
-        .get(services::read)
-        .put(services::put)
-        .delete(services::remove);
+        .get(Scope::ServicesRead, services::read)
+        .put(Scope::ServicesWrite, services::put)
+        .delete(Scope::ServicesWrite, services::remove);
     r.at("/v1/accounts/{account}/services/outbound/{service}/start")
-        .post(instances::start);
+        .post(Access::ServiceOr(Scope::InstancesWrite), instances::start);
     r.at("/v1/accounts/{account}/services/outbound/{service}/instances")
-        .get(instances::list);
+        .get(Scope::ServicesRead, instances::list);
     r.at("/v1/accounts/{account}/services/outbound/{service}/instances/{instance}")
-        .get(instances::read);
+        .get(Scope::ServicesRead, instances::read);
     r.at("/v1/accounts/{account}/events")
-        .get(events::stream_events);
-    r.at("/system/health").get(system::health);
-    r.at("/system/ready").get(system::ready);
-    r.at("/system/metrics").get(system::metrics);
+        .get(Scope::EventsRead, events::stream_events);
+    r.at("/system/health").get(Access::Public, system::health);
+    r.at("/system/ready").get(Access::Public, system::ready);
+    r.at("/system/metrics").get(Access::Public, system::metrics);
     r
 }
 

@@ -1,17 +1,20 @@
 //! The description of the API: OpenAPI 3.1, made of the types that the handlers use.
 
 use actix_web::HttpResponse;
+use actix_web::http::Method;
+use strowger_domain::account::Scope;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 use utoipa::openapi::{OpenApi as Document, RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use super::error::{Code, ProblemBody};
+use super::router::Access;
 use super::{
-    accounts, audio, call_plans, calls, events, instances, numbers, plan_checks, recordings,
-    routes, scheduled_calls, services, sessions, system, trunks, users,
+    accounts, api_keys, audio, call_plans, calls, events, instances, numbers, plan_checks, profile,
+    recordings, routes, scheduled_calls, services, sessions, system, trunks, users,
 };
 use crate::events::log::CATALOGUE;
 
@@ -25,10 +28,11 @@ use crate::events::log::CATALOGUE;
     ),
     paths(
         sessions::token, sessions::refresh, sessions::logout, sessions::keys, sessions::me,
-        document,
+        profile::change_password, document,
         accounts::list, accounts::read, accounts::change, accounts::children,
         accounts::create_child,
         users::list, users::create, users::read, users::change,
+        api_keys::list, api_keys::create, api_keys::read, api_keys::revoke,
         numbers::list, numbers::create, numbers::read, numbers::change,
         call_plans::list, call_plans::create, call_plans::read, call_plans::change,
         call_plans::draft, call_plans::save_draft, call_plans::publish, call_plans::versions,
@@ -48,7 +52,6 @@ use crate::events::log::CATALOGUE;
         system::health, system::ready, system::metrics,
     ),
     components(schemas(ProblemBody)),
-    security(("token" = [])),
     modifiers(&Common)
 )]
 struct Description;
@@ -79,6 +82,12 @@ impl Modify for Common {
         document.info.description = Some(format!(
             "{intro}\n\n## Problems\n{codes}\n\n## Events\n{events}"
         ));
+        for route in routes().routes() {
+            let item = document.paths.paths.get_mut(route.path);
+            if let Some(operation) = item.and_then(|item| operation(item, &route.method)) {
+                operation.security = Some(security(route.access));
+            }
+        }
         for (path, item) in &mut document.paths.paths {
             let names: Vec<String> = segments(path).map(ToOwned::to_owned).collect();
             for operation in operations(item) {
@@ -129,6 +138,34 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
+fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+    let operation = match *method {
+        Method::GET => &mut item.get,
+        Method::PUT => &mut item.put,
+        Method::POST => &mut item.post,
+        Method::DELETE => &mut item.delete,
+        Method::PATCH => &mut item.patch,
+        _ => return None,
+    };
+    operation.as_mut()
+}
+
+/// What a caller must show: OpenAPI 3.1 lets a requirement name the scopes of any kind of token.
+fn security(access: Access) -> Vec<SecurityRequirement> {
+    let token = |scopes: &[Scope]| {
+        SecurityRequirement::new("token", scopes.iter().map(|scope| scope.name()))
+    };
+    match access {
+        Access::Public => vec![SecurityRequirement::default()],
+        Access::SignedIn => vec![token(&[])],
+        Access::Scope(scope) => vec![token(&[scope])],
+        Access::ServiceOr(scope) => {
+            let service = SecurityRequirement::new("service", Vec::<String>::new());
+            vec![token(&[scope]), service]
+        }
+    }
+}
+
 fn describe_segment(operation: &mut Operation, name: &str) {
     let known = operation.parameters.get_or_insert_default();
     if known
@@ -164,7 +201,7 @@ pub fn description() -> Document {
 }
 
 /// Describes the API (OpenAPI 3.1).
-#[utoipa::path(get, path = "/v1/openapi.json", tag = "system", security(()),
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "system",
     responses((status = 200, body = serde_json::Value)))]
 pub async fn document() -> HttpResponse {
     HttpResponse::Ok()

@@ -109,7 +109,6 @@ pub async fn remove(
     tenant: Tenant,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    tenant.may_administer()?;
     match api
         .store
         .delete_recording(&tenant.scope, segment(&request, "recording")?)

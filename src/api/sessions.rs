@@ -1,17 +1,17 @@
 //! Signing in and out: access tokens, refresh tokens, and who am I.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use strowger_domain::account::Permissions;
-use strowger_domain::ids::SessionId;
+use strowger_domain::account::{Permissions, Scopes};
+use strowger_domain::ids::{AccountId, SessionId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::accounts::AccountView;
-use super::auth::{self, Caller};
+use super::api_keys::ApiKeyView;
+use super::auth::{self, Caller, Principal};
 use super::error::{Code, Faults, Problem};
 use super::input::Json;
 use super::users::UserView;
@@ -27,6 +27,8 @@ pub enum GrantType {
     Password,
     /// By a refresh token.
     RefreshToken,
+    /// By an API key: there is no refresh token, the key is exchanged again.
+    ApiKey,
 }
 
 /// A wish for a token.
@@ -42,6 +44,8 @@ pub struct TokenRequest {
     pub password: Option<String>,
     /// With `refresh_token`: the token, which can be used once.
     pub refresh_token: Option<String>,
+    /// With `api_key`: the key.
+    pub api_key: Option<String>,
 }
 
 /// A wish for the next token.
@@ -60,8 +64,9 @@ pub struct TokenAnswer {
     /// `Bearer`.
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
-    /// Exchange it for the next pair; using it twice ends the sign-in.
-    pub refresh_token: String,
+    /// Exchange it for the next pair; using it twice ends the sign-in. Absent for an API key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// How long the access token is good, in seconds.
     #[schema(example = 900)]
     pub expires_in_s: i64,
@@ -70,19 +75,20 @@ pub struct TokenAnswer {
 /// Who am I?
 #[derive(Serialize, ToSchema)]
 pub struct Me {
-    /// The user.
-    pub user: UserView,
-    /// Its account.
+    /// The user; null: the token is that of an API key.
+    pub user: Option<UserView>,
+    /// The API key; null: the token is that of a user.
+    pub api_key: Option<ApiKeyView>,
+    /// The account.
     pub account: AccountView,
     /// What the account may do, given all accounts above it.
     pub permissions: Permissions,
-    /// What the token permits.
-    #[schema(example = json!(["read", "write"]))]
-    pub scopes: Vec<String>,
+    /// What the caller may do: what its token or key permits, as far as its role and account do.
+    pub scopes: Scopes,
 }
 
 /// Gets an access token.
-#[utoipa::path(post, path = "/v1/auth/token", tag = "auth", security(()),
+#[utoipa::path(post, path = "/v1/auth/token", tag = "auth",
     request_body = TokenRequest,
     responses((status = 200, body = TokenAnswer), (status = 401, body = super::error::ProblemBody)))]
 pub async fn token(
@@ -91,36 +97,37 @@ pub async fn token(
     Json(wish): Json<TokenRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut faults = Faults::default();
-    match wish.grant_type {
-        GrantType::Password => {
-            faults.check(
-                wish.email.is_some(),
-                "/email",
-                "missing",
-                "write the e-mail address",
-            );
-            faults.check(
-                wish.password.is_some(),
-                "/password",
-                "missing",
-                "write the password",
-            );
-            faults.check(
-                wish.refresh_token.is_none(),
-                "/refresh_token",
-                "unexpected",
-                "leave it out for grant_type password",
-            );
-        }
-        GrantType::RefreshToken => {
-            let there = wish.refresh_token.is_some();
-            faults.check(
-                there,
-                "/refresh_token",
-                "missing",
-                "write the refresh token",
-            );
-        }
+    let kind = wish.grant_type;
+    for (pointer, there, wanted) in [
+        ("/email", wish.email.is_some(), kind == GrantType::Password),
+        (
+            "/password",
+            wish.password.is_some(),
+            kind == GrantType::Password,
+        ),
+        (
+            "/refresh_token",
+            wish.refresh_token.is_some(),
+            kind == GrantType::RefreshToken,
+        ),
+        (
+            "/api_key",
+            wish.api_key.is_some(),
+            kind == GrantType::ApiKey,
+        ),
+    ] {
+        faults.check(
+            there || !wanted,
+            pointer,
+            "missing",
+            "this grant_type needs it",
+        );
+        faults.check(
+            !there || wanted,
+            pointer,
+            "unexpected",
+            "leave it out for this grant_type",
+        );
     }
     faults.finish()?;
     match wish.grant_type {
@@ -129,11 +136,12 @@ pub async fn token(
             sign_in(&request, &api, &email, wish.password.unwrap_or_default()).await
         }
         GrantType::RefreshToken => renew(&api, &wish.refresh_token.unwrap_or_default()).await,
+        GrantType::ApiKey => exchange(&request, &api, &wish.api_key.unwrap_or_default()).await,
     }
 }
 
 /// Exchanges a refresh token for the next pair.
-#[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth", security(()),
+#[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth",
     request_body = RefreshRequest,
     responses((status = 200, body = TokenAnswer), (status = 401, body = super::error::ProblemBody)))]
 pub async fn refresh(
@@ -146,12 +154,18 @@ pub async fn refresh(
 /// Ends this sign-in: its refresh token and its access tokens are good no more.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "auth", responses((status = 204)))]
 pub async fn logout(caller: Caller, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    api.store.revoke_session(caller.claims.sid, now()).await?;
+    match caller.principal {
+        Principal::User(_, session) => api.store.revoke_session(session, now()).await?,
+        Principal::Key(_) => {
+            let detail = "An API key is not signed in: an administrator can revoke it.";
+            return Err(Problem::from(Code::Forbidden).detail(detail));
+        }
+    }
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// The public keys that check access tokens (RFC 7517).
-#[utoipa::path(get, path = "/v1/.well-known/jwks.json", tag = "auth", security(()),
+#[utoipa::path(get, path = "/v1/.well-known/jwks.json", tag = "auth",
     responses((status = 200, body = serde_json::Value)))]
 pub async fn keys(api: web::Data<Api>) -> HttpResponse {
     HttpResponse::Ok()
@@ -162,16 +176,16 @@ pub async fn keys(api: web::Data<Api>) -> HttpResponse {
 /// Tells who the token stands for.
 #[utoipa::path(get, path = "/v1/me", tag = "auth", responses((status = 200, body = Me)))]
 pub async fn me(caller: Caller) -> HttpResponse {
+    let (user, api_key) = match caller.principal {
+        Principal::User(user, _) => (Some((*user).into()), None),
+        Principal::Key(key) => (None, Some((*key).into())),
+    };
     HttpResponse::Ok().json(Me {
-        scopes: caller
-            .claims
-            .scope
-            .split(' ')
-            .map(ToOwned::to_owned)
-            .collect(),
-        user: caller.user.into(),
-        account: caller.standing.account.into(),
-        permissions: caller.standing.permissions,
+        scopes: caller.scopes,
+        user,
+        api_key,
+        account: caller.standing.account.clone().into(),
+        permissions: caller.standing.permissions.clone(),
     })
 }
 
@@ -183,10 +197,7 @@ async fn sign_in(
 ) -> Result<HttpResponse, Problem> {
     // Wrong passwords are counted for the pair of address and e-mail: whoever guesses from
     // elsewhere locks nobody out.
-    let from = request
-        .peer_addr()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let pair = (from, email.trim().to_lowercase());
+    let pair = (auth::source(request), email.trim().to_lowercase());
     api.attempts
         .look(pair.clone(), Instant::now())
         .map_err(limits::wait)?;
@@ -233,6 +244,15 @@ async fn renew(api: &Api, presented: &str) -> Result<HttpResponse, Problem> {
     answer(api, &user, session.id, secret)
 }
 
+/// An access token for a program that has a key.
+async fn exchange(request: &HttpRequest, api: &Api, secret: &str) -> Result<HttpResponse, Problem> {
+    let key = auth::key_of(api, request, secret).await?;
+    if !auth::standing(api, key.account).await?.is_active {
+        return Err(Code::AccountDisabled.into());
+    }
+    issue(api, (&key.id, key.account), key.scopes, None)
+}
+
 /// Tells in plain words when the user or its account may not be used.
 async fn admit(api: &Api, user: &User) -> Result<(), Problem> {
     if !auth::standing(api, user.account).await?.is_active {
@@ -250,8 +270,21 @@ fn answer(
     session: SessionId,
     refresh_token: String,
 ) -> Result<HttpResponse, Problem> {
-    let who = (user.id, user.account, user.role);
-    let access_token = api.keys.issue(who, session, now()).ok_or(Code::Internal)?;
+    let signed_in = Some((session, refresh_token));
+    issue(api, (&user.id, user.account), user.role.scopes(), signed_in)
+}
+
+fn issue(
+    api: &Api,
+    who: (&dyn std::fmt::Display, AccountId),
+    scopes: Scopes,
+    signed_in: Option<(SessionId, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (session, refresh_token) = signed_in.unzip();
+    let access_token = api
+        .keys
+        .issue(who, scopes, session, now())
+        .ok_or(Code::Internal)?;
     Ok(HttpResponse::Ok().json(TokenAnswer {
         access_token,
         token_type: "Bearer",

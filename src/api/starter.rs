@@ -1,19 +1,16 @@
 //! Whoever starts an outbound service: with a token, or with the service's own password.
 
 use std::future::{Ready, ready};
-use std::net::IpAddr;
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use strowger_domain::account::Permissions;
+use strowger_domain::account::{Permissions, Scope};
 
-use super::auth::{api, caller, service_of, standing, tenant};
+use super::auth::{admitted, api, caller, service_of, source, standing, tenant};
 use super::error::{Code, Problem};
 use super::limits;
 use crate::store::AccountScope;
@@ -38,48 +35,34 @@ impl FromRequest for Starter {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(
-            request
-                .extensions()
-                .get::<Self>()
-                .cloned()
-                .ok_or_else(|| Code::Internal.into()),
-        )
+        ready(admitted(request))
     }
 }
 
-/// Stands before the start of a service.
-pub async fn admit_starter<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let admitted = match basic(request.request()) {
-        Some((user, password)) => by_password(request.request(), &user, password).await,
-        None => by_token(request.request()).await,
+/// Finds out who starts the service of the path.
+pub(super) async fn enter(request: &HttpRequest, scope: Scope) -> Result<(), Problem> {
+    let starter = match basic(request) {
+        Some((user, password)) => by_password(request, &user, password).await?,
+        None => by_token(request, scope).await?,
     };
-    match admitted {
-        Ok(starter) => request.extensions_mut().insert(starter),
-        Err(problem) => return Ok(request.error_response(problem)),
-    };
-    Ok(next.call(request).await?.map_into_boxed_body())
+    request.extensions_mut().insert(starter);
+    Ok(())
 }
 
-async fn by_token(request: &HttpRequest) -> Result<Starter, Problem> {
+async fn by_token(request: &HttpRequest, scope: Scope) -> Result<Starter, Problem> {
     let api = api(request)?;
-    let caller = caller(request).await?;
-    let tenant = tenant(request, caller).await?;
+    let tenant = tenant(request, caller(request).await?).await?;
+    tenant.caller.needs(scope)?;
     let name = request.match_info().get("service").unwrap_or("");
     let service = api
         .store
         .outbound_service(&tenant.scope, tenant.id(), name)
         .await?;
-    tenant.may_change()?;
-    let (permissions, is_active) = (tenant.standing.permissions, tenant.standing.is_active);
     Ok(Starter {
         service,
         scope: tenant.scope,
-        permissions,
-        is_active,
+        permissions: tenant.standing.permissions.clone(),
+        is_active: tenant.standing.is_active,
     })
 }
 
@@ -95,10 +78,7 @@ async fn by_password(
     };
     let account = request.match_info().get("account").unwrap_or("");
     let name = request.match_info().get("service").unwrap_or("");
-    let from = request
-        .peer_addr()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let pair = (from, format!("{account}/{name}"));
+    let pair = (source(request), format!("{account}/{name}"));
     api.attempts
         .look(pair.clone(), Instant::now())
         .map_err(limits::wait)?;

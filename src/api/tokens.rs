@@ -11,8 +11,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use strowger_domain::account::Role;
-use strowger_domain::ids::{AccountId, SessionId, UserId};
+use strowger_domain::account::Scopes;
+use strowger_domain::ids::{AccountId, SessionId};
 use uuid::Uuid;
 
 use crate::store::signing_keys::SigningKey as StoredKey;
@@ -38,14 +38,15 @@ pub struct Claims {
     pub iss: String,
     /// Whom it is for.
     pub aud: String,
-    /// The user.
-    pub sub: UserId,
-    /// The user's account.
+    /// The user or the API key.
+    pub sub: String,
+    /// Its account.
     pub acct: AccountId,
     /// What it permits, separated by spaces.
     pub scope: String,
-    /// The sign-in that it belongs to.
-    pub sid: SessionId,
+    /// The sign-in that a user's token belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
     /// This token's own name.
     pub jti: String,
     /// When it was issued, in seconds since 1970.
@@ -54,14 +55,8 @@ pub struct Claims {
     pub exp: i64,
 }
 
-/// The scopes of a role.
-pub fn scopes(role: Role) -> Vec<&'static str> {
-    match role {
-        Role::Administrator => vec!["read", "write", "admin"],
-        Role::Standard => vec!["read", "write"],
-        Role::ReadOnly => vec!["read"],
-    }
-}
+/// What an API key begins with, so that people and secret scanners know one when they see it.
+pub const API_KEY: &str = "sk_";
 
 /// Why the keys could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -132,20 +127,20 @@ impl Keys {
         &self.published
     }
 
-    /// A new access token.
+    /// A new access token for whom `sub` names.
     pub fn issue(
         &self,
-        user: (UserId, AccountId, Role),
-        session: SessionId,
+        (sub, acct): (&dyn std::fmt::Display, AccountId),
+        scopes: Scopes,
+        session: Option<SessionId>,
         now: DateTime<Utc>,
     ) -> Option<String> {
-        let (sub, acct, role) = user;
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub,
+            sub: sub.to_string(),
             acct,
-            scope: scopes(role).join(" "),
+            scope: scopes.to_string(),
             sid: session,
             jti: Uuid::now_v7().simple().to_string(),
             iat: now.timestamp(),
@@ -193,6 +188,11 @@ fn read_key(key: &StoredKey) -> Option<SigningKey> {
 /// A new secret of 256 bits, as text.
 pub fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// A new API key.
+pub fn new_api_key() -> String {
+    format!("{API_KEY}{}", new_secret())
 }
 
 /// How a secret of full strength is kept: nobody can guess it, so that a fast hash is enough.

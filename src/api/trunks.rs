@@ -143,7 +143,6 @@ pub async fn create(
     api: web::Data<Api>,
     Json(input): Json<TrunkInput>,
 ) -> Result<HttpResponse, Problem> {
-    tenant.may_administer()?;
     let codecs = input
         .codecs
         .unwrap_or_else(|| USUAL.map(ToOwned::to_owned).to_vec());
@@ -201,7 +200,6 @@ pub async fn change(
     api: web::Data<Api>,
     Json(patch): Json<TrunkPatch>,
 ) -> Result<HttpResponse, Problem> {
-    tenant.may_administer()?;
     let mut faults = Faults::default();
     if let Some(name) = &patch.name {
         check_name(&mut faults, name);
@@ -254,7 +252,6 @@ pub async fn remove(
     tenant: Tenant,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    tenant.may_administer()?;
     let gone = api
         .store
         .delete_trunk(&tenant.scope, segment(&request, "trunk")?)

@@ -122,7 +122,6 @@ pub async fn create(
     api: web::Data<Api>,
     Json(input): Json<UserInput>,
 ) -> Result<HttpResponse, Problem> {
-    tenant.may_administer()?;
     let mut faults = Faults::default();
     let email = input.email.trim().to_owned();
     faults.check(
@@ -163,7 +162,7 @@ pub async fn read(
     Ok(HttpResponse::Ok().json(UserView::from(user)))
 }
 
-/// Changes a user. Everybody may change their own name and password.
+/// Changes a user. One's own password is changed at `/v1/auth/password`.
 #[utoipa::path(patch, path = "/v1/accounts/{account}/users/{user}", tag = "users",
     request_body = UserPatch, responses((status = 200, body = UserView)))]
 pub async fn change(
@@ -174,10 +173,7 @@ pub async fn change(
 ) -> Result<HttpResponse, Problem> {
     let id: UserId = segment(&request, "user")?;
     let user = api.store.user(&tenant.scope, id).await?;
-    let own = id == tenant.caller.user.id;
-    if !own {
-        tenant.may_administer()?;
-    }
+    let own = tenant.caller.user().is_some_and(|user| user.id == id);
     if own && (patch.role.is_some() || patch.status.is_some()) {
         let detail = "Another administrator must change your role or status.";
         return Err(Problem::from(Code::Forbidden).detail(detail));
@@ -187,6 +183,8 @@ pub async fn change(
         faults.text("/name", name, 1, 100);
     }
     if let Some(password) = &patch.password {
+        let detail = "change your own password at /v1/auth/password";
+        faults.check(!own, "/password", "own_password", detail);
         passwords::check(&mut faults, "/password", password);
     }
     faults.finish()?;
@@ -208,7 +206,7 @@ pub async fn change(
         .update_user(&tenant.scope, user.id, change, now())
         .await?;
     if ends {
-        api.store.revoke_sessions_of(user.id, now()).await?;
+        api.store.revoke_sessions_of(user.id, None, now()).await?;
     }
     Ok(HttpResponse::Ok().json(UserView::from(user)))
 }

@@ -175,6 +175,12 @@ id!(
     "ses_01890a5d96a274d9a5b2c3d4e5f60718",
     "a sign-in and its tokens"
 );
+id!(
+    ApiKeyId,
+    "key",
+    "key_01890a5d96a274d9a5b2c3d4e5f60718",
+    "an API key"
+);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 //! microsecond, which is what both databases can hold.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod audio;
 pub mod call_plans;
 pub mod calls;

@@ -5,7 +5,7 @@ use super::{Store, StoreError, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 use strowger_domain::ids::{SessionId, UserId};
 use strowger_entity::{refresh_tokens, sessions};
 
@@ -137,14 +137,17 @@ impl Store {
         revoke(&self.db, id, "signed_out", utc(now)).await
     }
 
-    /// Ends every session of a user, as when its password changes or it is disabled.
+    /// Ends every session of a user but this one, as when its password changes or it is disabled.
     pub async fn revoke_sessions_of(
         &self,
         user: UserId,
+        but: Option<SessionId>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        let others = but.map(|kept| sessions::Column::Id.ne(kept.uuid()));
         sessions::Entity::update_many()
             .filter(sessions::Column::UserId.eq(user.uuid()))
+            .filter(Condition::all().add_option(others))
             .filter(sessions::Column::RevokedAt.is_null())
             .col_expr(sessions::Column::RevokedAt, Expr::value(utc(now)))
             .col_expr(

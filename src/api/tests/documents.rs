@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::http::Method;
 use reqwest::header;
 use serde_json::json;
 
 use super::harness::{Bench, read};
+use crate::api::router::Declared;
 use crate::api::{openapi, routes};
 
 #[actix_web::test]
@@ -193,7 +193,7 @@ async fn the_served_description_holds_exactly_the_routes() {
             described.insert(format!("{} {path}", method.to_uppercase()));
         }
     }
-    let told = |(method, path): (Method, &str)| format!("{method} {path}");
+    let told = |route: Declared| format!("{} {}", route.method, route.path);
     let served: BTreeSet<_> = routes().routes().into_iter().map(told).collect();
     assert_eq!(described, served);
     let text = document.to_string();
@@ -214,6 +214,32 @@ fn every_operation_has_a_name_of_its_own() {
         for operation in item.as_object().unwrap().values() {
             let name = operation["operationId"].as_str().unwrap().to_owned();
             assert!(names.insert(name.clone()), "{path}: {name} is taken");
+        }
+    }
+}
+
+#[test]
+fn every_operation_says_what_it_needs() {
+    let document = serde_json::to_value(openapi::description()).unwrap();
+    for (method, path, needs) in [
+        ("get", "/v1/openapi.json", json!([{}])),
+        ("get", "/v1/me", json!([{"token": []}])),
+        (
+            "patch",
+            "/v1/accounts/{account}",
+            json!([{"token": ["accounts:write"]}]),
+        ),
+        (
+            "post",
+            "/v1/accounts/{account}/services/outbound/{service}/start",
+            json!([{"token": ["instances:write"]}, {"service": []}]),
+        ),
+    ] {
+        assert_eq!(document["paths"][path][method]["security"], needs, "{path}");
+    }
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            assert!(operation["security"].is_array(), "{path}");
         }
     }
 }

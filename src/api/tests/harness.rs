@@ -7,18 +7,19 @@ use actix_web::dev::ServerHandle;
 use chrono::Utc;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use strowger_domain::account::Role;
+use strowger_domain::account::{Role, Scopes};
 use strowger_domain::cdr::CallRecord;
-use strowger_domain::ids::{AccountId, InstanceId, UserId};
+use strowger_domain::ids::{AccountId, ApiKeyId, InstanceId, UserId};
 use uuid::Uuid;
 
 use crate::accounts::messages::{
     DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed, PauseRecordings, Platform,
     StartRefused, StartService, WakeScheduler,
 };
-use crate::api::{Api, Parts, Settings, passwords, serve};
+use crate::api::{Api, Parts, Settings, passwords, serve, tokens};
 use crate::events::http_client::{HttpClient, Policy};
 use crate::sound::media_files::MediaFiles;
+use crate::store::api_keys::ApiKey;
 use crate::store::testing::{Sample, TestDatabase};
 use crate::store::users::NewUser;
 use crate::store::writer::WriterSettings;
@@ -246,6 +247,32 @@ impl Bench {
         let email = self.user(account, role).await;
         let answer = self.sign_in(&email, PASSWORD).await.is(200);
         answer.body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A key of the account that permits these.
+    pub(super) async fn key(&self, account: AccountId, scopes: Scopes) -> String {
+        let secret = tokens::new_api_key();
+        let key = ApiKey {
+            id: ApiKeyId::from_uuid(Uuid::now_v7()),
+            account,
+            name: "test".to_owned(),
+            hint: "test".to_owned(),
+            scopes,
+            allowed_sources: Vec::new(),
+            created_by: None,
+            created_at: Utc::now(),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            last_used_from: None,
+        };
+        let hash = tokens::secret_hash(&secret);
+        let everywhere = AccountScope::platform();
+        self.store
+            .create_api_key(&everywhere, key, hash)
+            .await
+            .unwrap();
+        secret
     }
 
     pub(super) fn request(&self, method: Method, token: &str, path: &str) -> RequestBuilder {

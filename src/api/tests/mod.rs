@@ -1,6 +1,7 @@
 //! The API tried as its clients do: over HTTP, with a database of its own.
 
 mod accounts;
+mod api_keys;
 mod audio;
 mod call_plans;
 mod documents;

@@ -18,7 +18,7 @@ async fn a_user_signs_in_and_is_told_who_it_is() {
         .is(200);
     assert_eq!(me.body["user"]["email"], email);
     assert_eq!(me.body["account"]["id"], bench.sample.customer.to_string());
-    assert_eq!(me.body["scopes"], json!(["read", "write"]));
+    assert_eq!(me.body["scopes"], json!(Role::Standard.scopes()));
     let keys = bench.get("", "/v1/.well-known/jwks.json").await.is(200);
     assert_eq!(keys.body["keys"][0]["crv"], "Ed25519");
     assert!(keys.body["keys"][0].get("d").is_none());
@@ -111,25 +111,19 @@ async fn a_new_password_ends_the_old_sign_ins() {
     let email = bench.user(bench.sample.customer, Role::Standard).await;
     let signed = bench.sign_in(&email, PASSWORD).await.is(200).body;
     let token = signed["access_token"].as_str().unwrap();
-    let me = bench.get(token, "/v1/me").await.is(200);
-    let path = format!(
-        "/v1/accounts/me/users/{}",
-        me.body["user"]["id"].as_str().unwrap()
-    );
-    let short = bench
-        .patch(token, &path, &json!({"password": "short"}))
-        .await
-        .is(422);
-    assert_eq!(short.faults(), ["/password bad_length"]);
-    bench
-        .patch(token, &path, &json!({"role": "administrator"}))
-        .await
-        .is(403);
-    bench
-        .patch(token, &path, &json!({"password": "another good one"}))
-        .await
-        .is(200);
-    bench.get(token, "/v1/me").await.is(401);
+    let path = "/v1/auth/password";
+    let change = |old: &str, new: &str| json!({"current_password": old, "new_password": new});
+    let short = bench.post(token, path, &change(PASSWORD, "short")).await;
+    assert_eq!(short.is(422).faults(), ["/new_password bad_length"]);
+    let wrong = change("not my password", "another good one");
+    let refused = bench.post(token, path, &wrong).await.is(422);
+    assert_eq!(refused.faults(), ["/current_password wrong"]);
+    let other = bench.sign_in(&email, PASSWORD).await.is(200).body;
+    let right = change(PASSWORD, "another good one");
+    bench.post(token, path, &right).await.is(204);
+    bench.get(token, "/v1/me").await.is(200);
+    let other = other["access_token"].as_str().unwrap();
+    bench.get(other, "/v1/me").await.is(401);
     bench.sign_in(&email, PASSWORD).await.is(401);
     bench.sign_in(&email, "another good one").await.is(200);
 }

@@ -1,10 +1,13 @@
 //! Nobody sees another branch of the tree, whatever the path.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use serde_json::json;
-use strowger_domain::account::Role;
+use strowger_domain::account::{Role, Scope, Scopes};
 
 use super::harness::{Bench, read};
+use crate::api::router::{Access, Declared};
 use crate::api::routes;
 use crate::store::testing::{Belongings, record};
 
@@ -12,6 +15,7 @@ use crate::store::testing::{Belongings, record};
 fn filled(path: &str, account: &str, own: &Belongings, call: &str) -> String {
     path.replace("{account}", account)
         .replace("{user}", &own.user.to_string())
+        .replace("{api_key}", &own.api_key.to_string())
         .replace("{number}", &own.number.to_string())
         .replace("{plan}", &own.plan.to_string())
         .replace("{version}", "1")
@@ -27,14 +31,12 @@ fn filled(path: &str, account: &str, own: &Belongings, call: &str) -> String {
 
 fn tenant_routes() -> Vec<(Method, &'static str)> {
     let all = routes().routes().into_iter();
-    let ours = all.filter(|(_, path)| path.contains("{account}"));
-    ours.map(|(method, path)| {
-        (
-            Method::from_bytes(method.as_str().as_bytes()).unwrap(),
-            path,
-        )
-    })
-    .collect()
+    let ours = all.filter(|route| route.path.contains("{account}"));
+    ours.map(|route| (method(&route), route.path)).collect()
+}
+
+fn method(route: &Declared) -> Method {
+    Method::from_bytes(route.method.as_str().as_bytes()).unwrap()
 }
 
 #[actix_web::test]
@@ -126,6 +128,75 @@ async fn an_account_above_sees_what_is_below() {
             .await
             .is(200);
         assert_eq!(list.body["items"].as_array().unwrap().len(), 1);
+    }
+}
+
+/// A key that permits everything but what the route needs, and one that permits that alone.
+#[actix_web::test]
+async fn every_route_needs_the_scope_that_it_declares() {
+    let bench = Bench::start().await;
+    let customer = bench.sample.customer;
+    let own = bench.sample.belongings(customer, 1).await.unwrap();
+    let call = "call_00000000000000000000000000000000";
+    let mut keys = BTreeMap::new();
+    for scope in Scope::ALL {
+        let only = Scopes::of(&[*scope]);
+        let others = Scopes::all().difference(only);
+        keys.insert(
+            scope,
+            (
+                bench.key(customer, only).await,
+                bench.key(customer, others).await,
+            ),
+        );
+    }
+    for route in routes().routes() {
+        let scope = match route.access {
+            Access::Public | Access::SignedIn => continue,
+            Access::Scope(scope) | Access::ServiceOr(scope) => scope,
+        };
+        let (only, others) = &keys[&scope];
+        let path = filled(route.path, "me", &own, call);
+        let refused = read(bench.request(method(&route), others, &path)).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (403, "forbidden"),
+            "{route:?}"
+        );
+        let challenge = refused.header("www-authenticate");
+        assert!(
+            challenge.ends_with(&format!("scope=\"{scope}\"")),
+            "{challenge}"
+        );
+        if route.path.ends_with("/events") && !route.path.contains("{call}") {
+            continue; // a stream that is let in has no end
+        }
+        let taken = read(bench.request(method(&route), only, &path)).await;
+        assert!(
+            !matches!(taken.status, 401 | 403 | 500..),
+            "{route:?}: {}",
+            taken.text
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_route_without_a_scope_tells_only_about_oneself() {
+    let open: Vec<_> = routes()
+        .routes()
+        .into_iter()
+        .filter(|route| matches!(route.access, Access::Public | Access::SignedIn))
+        .map(|route| route.path)
+        .collect();
+    for path in open {
+        let known = [
+            "/v1/auth/",
+            "/v1/me",
+            "/v1/.well-known/",
+            "/v1/openapi.json",
+            "/system/",
+        ];
+        assert!(known.iter().any(|one| path.starts_with(one)), "{path}");
     }
 }
 

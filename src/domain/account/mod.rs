@@ -2,9 +2,13 @@
 //! whom, and what an account may do.
 
 mod permissions;
+mod role;
+mod scopes;
 mod tree;
 
 pub use permissions::{Limits, Permissions};
+pub use role::Role;
+pub use scopes::{Scope, Scopes, UnknownScope};
 pub use tree::{AccountPath, AccountTree, TreeProblem};
 
 use crate::ids::AccountId;
@@ -90,32 +94,6 @@ pub enum AccountStatus {
     Active,
     /// Its users cannot sign in and its calls are refused; so are its descendants'.
     Disabled,
-}
-
-/// What a user may do in its account and below.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything, accounts and users included.
-    Administrator,
-    /// Numbers, plans and calls, but neither accounts nor users.
-    Standard,
-    /// Reads only.
-    ReadOnly,
-}
-
-impl Role {
-    /// May create and change accounts, users, limits and permissions.
-    pub fn may_administer(self) -> bool {
-        self == Self::Administrator
-    }
-
-    /// May create and change numbers, plans, trunks, services and calls.
-    pub fn may_change(self) -> bool {
-        self != Self::ReadOnly
-    }
 }
 
 /// An account, at any level of the tree.

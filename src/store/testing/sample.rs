@@ -1,5 +1,6 @@
 //! Sample rows: a small tree of accounts and one of everything that an account can have.
 
+use crate::store::api_keys::ApiKey;
 use crate::store::audio::Audio;
 use crate::store::call_plans::{NewCallPlan, Publication};
 use crate::store::numbers::{Number, NumberStatus};
@@ -12,15 +13,15 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use strowger_domain::account::{
-    Account, AccountKind, AccountStatus, Limits, Permissions, Role as UserRole,
+    Account, AccountKind, AccountStatus, Limits, Permissions, Role as UserRole, Scope, Scopes,
 };
 use strowger_domain::call::{LegNumber, Origin};
 use strowger_domain::cdr::{CallRecord, Fact, LegOpening, Opening, Role, Timeline};
 use strowger_domain::destination::Destination;
 use strowger_domain::e164::E164;
 use strowger_domain::ids::{
-    AccountId, AudioId, CallId, InstanceId, LegId, NumberId, PlanId, RouteId, ScheduledCallId,
-    ServiceId, TrunkId, UserId,
+    AccountId, ApiKeyId, AudioId, CallId, InstanceId, LegId, NumberId, PlanId, RouteId,
+    ScheduledCallId, ServiceId, TrunkId, UserId,
 };
 use strowger_domain::schedule::{Booking, ScheduledCall};
 use uuid::Uuid;
@@ -49,6 +50,8 @@ pub struct Sample {
 pub struct Belongings {
     /// A user.
     pub user: UserId,
+    /// An API key.
+    pub api_key: ApiKeyId,
     /// A published call plan.
     pub plan: PlanId,
     /// A number that uses it.
@@ -141,6 +144,7 @@ impl Sample {
         let id = Uuid::now_v7;
         let made = Belongings {
             user: UserId::from_uuid(id()),
+            api_key: ApiKeyId::from_uuid(id()),
             plan: PlanId::from_uuid(id()),
             number: NumberId::from_uuid(id()),
             audio: AudioId::from_uuid(id()),
@@ -212,6 +216,22 @@ impl Sample {
             created_at: now,
         };
         self.store.create_trunk(scope, trunk).await?;
+        let key = ApiKey {
+            id: made.api_key,
+            account,
+            name: "import".to_owned(),
+            hint: "abcd".to_owned(),
+            scopes: Scopes::of(&[Scope::NumbersRead]),
+            allowed_sources: vec![],
+            created_by: Some(made.user),
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            last_used_from: None,
+        };
+        let hash = format!("hash of {}", made.api_key);
+        self.store.create_api_key(scope, key, hash).await?;
         let route = Route {
             id: made.route,
             account,

@@ -54,6 +54,7 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::sessions::Entity).await;
         is_empty_table(&store, entity::signing_keys::Entity).await;
         is_empty_table(&store, entity::trunks::Entity).await;
+        is_empty_table(&store, entity::api_keys::Entity).await;
         is_empty_table(&store, entity::users::Entity).await;
         store.close().await.unwrap();
     })

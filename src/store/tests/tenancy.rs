@@ -134,6 +134,14 @@ async fn rows_of_another_branch_are_not_found() {
             "delete audio",
             store.delete_audio(scope, theirs.audio).await,
         );
+        hidden("API key", store.api_key(scope, theirs.api_key).await);
+        store
+            .revoke_api_key(scope, theirs.api_key, now)
+            .await
+            .unwrap();
+        let platform = AccountScope::platform();
+        let key = store.api_key(&platform, theirs.api_key).await.unwrap();
+        assert_eq!(key.revoked_at, None, "revoked by another branch");
         hidden("trunk", store.trunk(scope, theirs.trunk).await);
         let change = TrunkChange::default();
         hidden(
@@ -214,6 +222,7 @@ async fn rows_of_another_branch_are_not_found() {
                 "audio files",
                 store.audio_files(scope, within, paging).await,
             );
+            hidden("API keys", store.api_keys(scope, within, paging).await);
             hidden("trunks", store.trunks(scope, within, paging).await);
             hidden("routes", store.routes(scope, within, paging).await);
             hidden(
@@ -315,6 +324,7 @@ async fn an_account_reaches_all_its_descendants() {
             one("plans", store.call_plans(scope, within, paging).await);
             one("numbers", store.numbers(scope, within, paging).await);
             one("audio", store.audio_files(scope, within, paging).await);
+            one("API keys", store.api_keys(scope, within, paging).await);
             one("trunks", store.trunks(scope, within, paging).await);
             one("routes", store.routes(scope, within, paging).await);
             one(

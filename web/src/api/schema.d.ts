@@ -110,6 +110,42 @@ export interface paths {
         patch: operations["accounts_change"];
         trace?: never;
     };
+    "/v1/accounts/{account}/api_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the API keys of an account, also those that are good no more. */
+        get: operations["accounts_api_keys_list"];
+        put?: never;
+        /** Makes an API key. A key can permit no more than its maker may do. */
+        post: operations["accounts_api_keys_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/api_keys/{api_key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an API key. */
+        get: operations["accounts_api_keys_read"];
+        put?: never;
+        post?: never;
+        /** Ends an API key at once. It stays in the list, as revoked. */
+        delete: operations["accounts_api_keys_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/audio": {
         parameters: {
             query?: never;
@@ -795,7 +831,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes a user. Everybody may change their own name and password. */
+        /** Changes a user. One's own password is changed at `/v1/auth/password`. */
         patch: operations["accounts_users_change"];
         trace?: never;
     };
@@ -810,6 +846,23 @@ export interface paths {
         put?: never;
         /** Ends this sign-in: its refresh token and its access tokens are good no more. */
         post: operations["auth_logout_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes one's own password. Every other sign-in of the user ends. */
+        post: operations["auth_password_change_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -985,6 +1038,80 @@ export interface components {
             name: string;
             /** @description Value. */
             value: string;
+        };
+        /** @description An API key. */
+        ApiKey: {
+            /** @description Its identifier. */
+            id: components["schemas"]["ApiKeyId"];
+            /** @description The account that it acts for. */
+            account: components["schemas"]["AccountId"];
+            /** @description What people call it. */
+            name: string;
+            /**
+             * @description The last characters of the key, by which its owner knows it again.
+             * @example x9Qa
+             */
+            hint: string;
+            /** @description What it permits, as far as its account may do it. */
+            scopes: components["schemas"]["Scopes"];
+            /**
+             * @description Networks from which it may be used; none: from anywhere.
+             * @example [
+             *       "192.0.2.0/24"
+             *     ]
+             */
+            allowed_sources: string[];
+            created_by?: components["schemas"]["UserId"] | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description From when on it is good no more; null: it has no end.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is good no more, because somebody said so.
+             */
+            revoked_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /**
+             * @description The address from which it was last used.
+             * @example 192.0.2.17
+             */
+            last_used_from?: string | null;
+        };
+        /** @example key_01890a5d96a274d9a5b2c3d4e5f60718 */
+        ApiKeyId: string;
+        /** @description A key to be made. */
+        ApiKeyInput: {
+            /**
+             * @description What people call it.
+             * @example nightly import
+             */
+            name: string;
+            /**
+             * @description What it permits: no more than its maker may do.
+             * @example [
+             *       "scheduled_calls:write",
+             *       "calls:read"
+             *     ]
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: date-time
+             * @description From when on it is good no more; absent: it has no end.
+             */
+            expires_at?: string | null;
+            /** @description Networks from which it may be used; absent: from anywhere. */
+            allowed_sources?: string[];
         };
         /** @description An audio file. */
         Audio: {
@@ -1222,7 +1349,7 @@ export interface components {
          * @description How a token is asked for.
          * @enum {string}
          */
-        GrantType: "password" | "refresh_token";
+        GrantType: "password" | "refresh_token" | "api_key";
         /** @description How the platform does. */
         Health: {
             /**
@@ -1428,6 +1555,60 @@ export interface components {
                  * @description When it was created.
                  */
                 created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_ApiKey: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["ApiKeyId"];
+                /** @description The account that it acts for. */
+                account: components["schemas"]["AccountId"];
+                /** @description What people call it. */
+                name: string;
+                /**
+                 * @description The last characters of the key, by which its owner knows it again.
+                 * @example x9Qa
+                 */
+                hint: string;
+                /** @description What it permits, as far as its account may do it. */
+                scopes: components["schemas"]["Scopes"];
+                /**
+                 * @description Networks from which it may be used; none: from anywhere.
+                 * @example [
+                 *       "192.0.2.0/24"
+                 *     ]
+                 */
+                allowed_sources: string[];
+                created_by?: components["schemas"]["UserId"] | null;
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description From when on it is good no more; null: it has no end.
+                 */
+                expires_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Since when it is good no more, because somebody said so.
+                 */
+                revoked_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was last used, to the minute.
+                 */
+                last_used_at?: string | null;
+                /**
+                 * @description The address from which it was last used.
+                 * @example 192.0.2.17
+                 */
+                last_used_from?: string | null;
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
@@ -1907,20 +2088,22 @@ export interface components {
         };
         /** @description Who am I? */
         Me: {
-            /** @description The user. */
-            user: components["schemas"]["User"];
-            /** @description Its account. */
+            user?: components["schemas"]["User"] | null;
+            api_key?: components["schemas"]["ApiKey"] | null;
+            /** @description The account. */
             account: components["schemas"]["Account"];
             /** @description What the account may do, given all accounts above it. */
             permissions: components["schemas"]["Permissions"];
+            /** @description What the caller may do: what its token or key permits, as far as its role and account do. */
+            scopes: components["schemas"]["Scopes"];
+        };
+        /** @description A new key with its secret, which is told this once. */
+        NewApiKey: components["schemas"]["ApiKey"] & {
             /**
-             * @description What the token permits.
-             * @example [
-             *       "read",
-             *       "write"
-             *     ]
+             * @description Send it as `Authorization: Bearer …`, or exchange it at `/v1/auth/token`.
+             * @example sk_…
              */
-            scopes: string[];
+            key: string;
         };
         /** @description One node of a plan, as it is written. */
         Node: {
@@ -2078,6 +2261,13 @@ export interface components {
          * @enum {string}
          */
         PartyRole: "a" | "b" | "c";
+        /** @description A change of one's own password. */
+        PasswordChange: {
+            /** @description The password as it is. */
+            current_password: string;
+            /** @description The password as it shall be: at least 10 characters. */
+            new_password: string;
+        };
         /**
          * @description What an account was granted. Everything is refused unless granted.
          *
@@ -2527,6 +2717,42 @@ export interface components {
         };
         /** @example sch_01890a5d96a274d9a5b2c3d4e5f60718 */
         ScheduledCallId: string;
+        /**
+         * @description - `accounts:read`: See the account and those below it.
+         *     - `accounts:write`: Create and change accounts, with their permissions and limits.
+         *     - `users:read`: See users.
+         *     - `users:write`: Create and change users, and end their sessions.
+         *     - `api_keys:read`: See API keys, but not their secrets.
+         *     - `api_keys:write`: Make and revoke API keys.
+         *     - `audit_log:read`: Read who changed what.
+         *     - `numbers:read`: See service numbers.
+         *     - `numbers:write`: Change service numbers and what they lead to.
+         *     - `pool:write`: Give numbers to accounts and take them back.
+         *     - `call_plans:read`: Read call plans, check and simulate them.
+         *     - `call_plans:write`: Change and publish call plans.
+         *     - `audio:read`: Hear uploaded audio.
+         *     - `audio:write`: Upload and remove audio.
+         *     - `scheduled_calls:read`: See scheduled calls.
+         *     - `scheduled_calls:write`: Create and cancel scheduled calls.
+         *     - `services:read`: See services and their instances.
+         *     - `services:write`: Put and remove services.
+         *     - `instances:write`: Start outbound services.
+         *     - `calls:read`: See live calls and records.
+         *     - `calls:write`: Act on live calls.
+         *     - `recordings:read`: Hear recordings.
+         *     - `recordings:write`: Remove recordings.
+         *     - `trunks:read`: See trunks.
+         *     - `trunks:write`: Change trunks.
+         *     - `routes:read`: See routes.
+         *     - `routes:write`: Change routes.
+         *     - `events:read`: Follow events.
+         *     - `webhooks:read`: See webhooks and their deliveries.
+         *     - `webhooks:write`: Change webhooks, test and replay them.
+         *     - `system:write`: Operate the platform; only the root account's callers have it.
+         * @enum {string}
+         */
+        Scope: "accounts:read" | "accounts:write" | "users:read" | "users:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "numbers:read" | "numbers:write" | "pool:write" | "call_plans:read" | "call_plans:write" | "audio:read" | "audio:write" | "scheduled_calls:read" | "scheduled_calls:write" | "services:read" | "services:write" | "instances:write" | "calls:read" | "calls:write" | "recordings:read" | "recordings:write" | "trunks:read" | "trunks:write" | "routes:read" | "routes:write" | "events:read" | "webhooks:read" | "webhooks:write" | "system:write";
+        Scopes: components["schemas"]["Scope"][];
         /** @example svc_01890a5d96a274d9a5b2c3d4e5f60718 */
         ServiceId: string;
         /** @description The whole configuration of a service. */
@@ -2650,8 +2876,8 @@ export interface components {
              * @example Bearer
              */
             token_type: string;
-            /** @description Exchange it for the next pair; using it twice ends the sign-in. */
-            refresh_token: string;
+            /** @description Exchange it for the next pair; using it twice ends the sign-in. Absent for an API key. */
+            refresh_token?: string | null;
             /**
              * Format: int64
              * @description How long the access token is good, in seconds.
@@ -2672,6 +2898,8 @@ export interface components {
             password?: string | null;
             /** @description With `refresh_token`: the token, which can be used once. */
             refresh_token?: string | null;
+            /** @description With `api_key`: the key. */
+            api_key?: string | null;
         };
         /** @description A carrier or PBX that takes and gives calls. */
         Trunk: {
@@ -3074,6 +3302,143 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Account"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_api_keys_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_ApiKey"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_api_keys_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKey"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_api_keys_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the api key */
+                api_key: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_api_keys_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the api key */
+                api_key: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
@@ -5241,6 +5606,36 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_password_change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
         responses: {
             204: {
                 headers: {

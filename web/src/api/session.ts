@@ -123,7 +123,7 @@ async function requestTokens(grant: Record<string, string>): Promise<Tokens> {
 
 function keep(tokens: Tokens): void {
   accessToken = tokens.access_token;
-  sessionStorage.setItem(REFRESH_TOKEN, tokens.refresh_token);
+  if (tokens.refresh_token != null) sessionStorage.setItem(REFRESH_TOKEN, tokens.refresh_token);
 }
 
 function forget(): void {

@@ -14,14 +14,14 @@ export function UserMenu() {
   return (
     <div className="menu" ref={frame}>
       <Button kind="plain" aria-expanded={isOpen} onClick={isOpen ? close : open}>
-        {me.user.email}
+        {me.user?.email ?? me.account.name}
       </Button>
       {isOpen && (
         <div className="menu-list">
           <p>
             {me.account.name}
             <br />
-            <span className="quiet">{words(me.user.role)}</span>
+            <span className="quiet">{words(me.user?.role ?? "API key")}</span>
           </p>
           <Field label="Appearance">
             {(control) => (
