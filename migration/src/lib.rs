@@ -17,6 +17,7 @@ mod m20260101_000011_create_recordings;
 mod m20260101_000012_create_events;
 mod m20260101_000013_create_signing_keys;
 mod m20260101_000014_create_idempotency_keys;
+mod m20260101_000015_bundle_events;
 mod m20260101_000016_create_api_keys;
 
 use sea_orm_migration::prelude::*;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000012_create_events::Migration),
             Box::new(m20260101_000013_create_signing_keys::Migration),
             Box::new(m20260101_000014_create_idempotency_keys::Migration),
+            Box::new(m20260101_000015_bundle_events::Migration),
             Box::new(m20260101_000016_create_api_keys::Migration),
         ]
     }

@@ -2,8 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, integer, integer_null, json, json_null, string, string_null,
-    timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
+    big_integer, integer, integer_null, json, string, string_null, timestamp_with_time_zone,
+    timestamp_with_time_zone_null, uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -93,7 +93,6 @@ impl MigrationTrait for Migration {
                     .col(string_null("codec"))
                     .col(big_integer("packets_sent"))
                     .col(big_integer("packets_received"))
-                    .col(json_null("quality"))
                     .foreign_key(
                         ForeignKey::create()
                             .from("call_legs", "call_id")

@@ -1,7 +1,9 @@
 //! Creates `events`.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, text, timestamp_with_time_zone, uuid, uuid_null};
+use sea_orm_migration::schema::{
+    big_integer, json, string, timestamp_with_time_zone, uuid, uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -16,9 +18,12 @@ impl MigrationTrait for Migration {
                     .col(big_integer("position").auto_increment().primary_key())
                     .col(uuid("id").unique_key())
                     .col(uuid("account_id"))
+                    .col(string("kind"))
+                    .col(timestamp_with_time_zone("time"))
                     .col(uuid_null("call_id"))
-                    .col(timestamp_with_time_zone("last_time"))
-                    .col(text("facts"))
+                    .col(uuid_null("leg_id"))
+                    .col(big_integer("sequence"))
+                    .col(json("data"))
                     .foreign_key(
                         ForeignKey::create()
                             .from("events", "account_id")
@@ -40,10 +45,10 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("events_by_call_id_position")
+                    .name("events_by_call_id_sequence")
                     .table("events")
                     .col("call_id")
-                    .col("position")
+                    .col("sequence")
                     .to_owned(),
             )
             .await?;

@@ -75,9 +75,11 @@ impl Store {
         })
     }
 
-    /// Runs the migrations that this database has not seen yet.
+    /// Runs the migrations that this database has not seen yet: all of them, or none.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(Migrator::up(&self.db, None).await?)
+        let transaction = self.begin().await?;
+        Migrator::up(&transaction, None).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Asks the database for a sign of life.

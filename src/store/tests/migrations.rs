@@ -1,7 +1,11 @@
 use super::on_both;
-use crate::store::Store;
-use sea_orm::EntityTrait;
+use crate::store::{AccountScope, Store, Within};
+use chrono::DateTime;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::sea_orm::sea_query::Query;
+use serde_json::json;
+use strowger_domain::ids::{AccountId, CallId, EventId, LegId};
 use strowger_entity as entity;
 use strowger_migration::Migrator;
 
@@ -56,6 +60,100 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::trunks::Entity).await;
         is_empty_table(&store, entity::api_keys::Entity).await;
         is_empty_table(&store, entity::users::Entity).await;
+        store.close().await.unwrap();
+    })
+    .await;
+}
+
+/// Steps before that which makes bundles of events.
+const SINGLE_EVENTS: u32 = 14;
+
+#[tokio::test]
+async fn events_of_an_earlier_build_are_told_as_they_were() {
+    on_both(async |database| {
+        let store = Store::connect(database.url()).await.unwrap();
+        Migrator::up(&store.db, Some(SINGLE_EVENTS)).await.unwrap();
+        let account = AccountId::from_uuid(uuid::Uuid::now_v7());
+        let made = DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap();
+        let insert = Query::insert()
+            .into_table("accounts")
+            .columns([
+                "id",
+                "path",
+                "kind",
+                "name",
+                "status",
+                "time_zone",
+                "permissions",
+                "limits",
+                "created_at",
+                "updated_at",
+            ])
+            .values_panic([
+                account.uuid().into(),
+                format!("{}/", account.uuid().simple()).into(),
+                "carrier".into(),
+                "Root".into(),
+                "active".into(),
+                "UTC".into(),
+                json!({}).into(),
+                json!({}).into(),
+                made.into(),
+                made.into(),
+            ])
+            .to_owned();
+        store.db.execute(&insert).await.unwrap();
+        let (call, leg) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+        let mut ids = Vec::new();
+        for sequence in 1..=700_i64 {
+            let id = uuid::Uuid::now_v7();
+            let insert = Query::insert()
+                .into_table("events")
+                .columns([
+                    "id",
+                    "account_id",
+                    "kind",
+                    "time",
+                    "call_id",
+                    "leg_id",
+                    "sequence",
+                    "data",
+                ])
+                .values_panic([
+                    id.into(),
+                    account.uuid().into(),
+                    "leg.answered".into(),
+                    made.into(),
+                    call.into(),
+                    (sequence == 2).then_some(leg).into(),
+                    sequence.into(),
+                    json!({ "n": sequence }).into(),
+                ])
+                .to_owned();
+            store.db.execute(&insert).await.unwrap();
+            ids.push(EventId::from_uuid(id));
+        }
+        store.migrate().await.unwrap();
+
+        let scope = AccountScope::platform();
+        let told = store
+            .events_of(&scope, CallId::from_uuid(call))
+            .await
+            .unwrap();
+        assert_eq!(told.len(), 700);
+        let second = &told[1];
+        assert_eq!(
+            (second.kind.as_str(), second.account, second.leg),
+            ("leg.answered", account, Some(LegId::from_uuid(leg)))
+        );
+        assert_eq!((second.time, &second.data), (made, &json!({ "n": 2 })));
+        // A reader that stopped in the middle goes on there.
+        let rest = store
+            .events_after(&scope, Within::Tree(account), Some(ids[698]), 10)
+            .await
+            .unwrap();
+        let rest: Vec<_> = rest.iter().map(|event| event.sequence).collect();
+        assert_eq!(rest, [700]);
         store.close().await.unwrap();
     })
     .await;
