@@ -58,6 +58,8 @@ enum Tried {
     Claimed(AccountId, CallId, StartCall),
     /// It can't be dialled.
     NotReady(AccountId, NotReady),
+    /// It was claimed before, and the database's answer was lost: it was never dialled, and fails.
+    Lost(AccountId),
     /// It was cancelled a moment ago.
     Gone,
 }
@@ -81,6 +83,9 @@ pub struct Scheduler {
     due: Vec<ScheduledCallId>,
     /// A batch is being claimed.
     claiming: bool,
+    /// The accounts are being read.
+    reading: bool,
+    /// What waits for the next reading of the accounts.
     waiting: Vec<WakeScheduler>,
     /// How calls went on while it was being restored.
     missed: Vec<Progress>,
@@ -102,6 +107,7 @@ impl Scheduler {
             timer: None,
             due: Vec::new(),
             claiming: false,
+            reading: false,
             waiting: Vec::new(),
             missed: Vec::new(),
             ready: false,
@@ -191,25 +197,39 @@ impl Scheduler {
         );
     }
 
-    /// Reads the accounts again, for their limits.
+    /// Reads the accounts again, for their limits, and for what waits for an account that was not
+    /// known. What comes while they are being read waits for the next reading.
     fn refresh(&mut self, ctx: &mut Context<Self>) {
+        if self.reading {
+            return;
+        }
+        self.reading = true;
+        let waited = std::mem::take(&mut self.waiting);
         let store = self.store.clone();
         let read = async move { store.all_accounts(&AccountScope::platform()).await };
-        ctx.spawn(
-            read.into_actor(self)
-                .map(|read, scheduler, ctx| match read {
-                    Ok(accounts) => {
-                        scheduler.tree = AccountTree::build(accounts).0;
-                        scheduler.caps();
-                        for wake in std::mem::take(&mut scheduler.waiting) {
-                            scheduler.add_waiting(&wake, ctx);
-                        }
-                        scheduler.advance(Input::Tick, ctx);
+        ctx.spawn(read.into_actor(self).map(|read, scheduler, ctx| {
+            scheduler.reading = false;
+            match read {
+                Ok(accounts) => {
+                    scheduler.tree = AccountTree::build(accounts).0;
+                    scheduler.caps();
+                    for wake in waited {
+                        scheduler.add_waiting(&wake, ctx);
                     }
-                    // The next look comes soon; what waits for it goes on waiting.
-                    Err(error) => tracing::error!(%error, "accounts can't be read"),
-                }),
-        );
+                    scheduler.advance(Input::Tick, ctx);
+                    if !scheduler.waiting.is_empty() {
+                        scheduler.refresh(ctx);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "accounts can't be read");
+                    scheduler.waiting.extend(waited);
+                    if !scheduler.waiting.is_empty() {
+                        ctx.run_later(PAUSE, Self::refresh);
+                    }
+                }
+            }
+        }));
     }
 
     fn caps(&mut self) {
@@ -243,9 +263,7 @@ impl Scheduler {
             // An account that was made since the last look.
             WakeScheduler::Queued { account, .. } if self.tree.get(account).is_none() => {
                 self.waiting.push(wake);
-                if self.waiting.len() == 1 {
-                    self.refresh(ctx);
-                }
+                self.refresh(ctx);
             }
             WakeScheduler::Queued { .. } => self.add_waiting(&wake, ctx),
         }
@@ -310,19 +328,25 @@ impl Scheduler {
         self.claiming = true;
         let due = std::mem::take(&mut self.due);
         let tried = claim(self.store.clone(), self.asked.clone(), due.clone());
-        ctx.spawn(tried.into_actor(self).map(move |tried, scheduler, ctx| {
-            scheduler.claiming = false;
-            match tried {
-                Ok(tried) => scheduler.tried(tried, ctx),
-                Err(error) => {
-                    tracing::error!(%error, calls = due.len(), "due calls can't be claimed");
-                    for id in due {
-                        scheduler.defer(id, ctx);
+        ctx.spawn(
+            tried
+                .into_actor(self)
+                .map(move |tried, scheduler, ctx| match tried {
+                    Ok(tried) => {
+                        scheduler.claiming = false;
+                        scheduler.tried(tried, ctx);
+                        scheduler.start(ctx);
                     }
-                }
-            }
-            scheduler.start(ctx);
-        }));
+                    Err(error) => {
+                        tracing::error!(%error, calls = due.len(), "due calls can't be claimed");
+                        scheduler.due.splice(0..0, due);
+                        ctx.run_later(PAUSE, |scheduler, ctx| {
+                            scheduler.claiming = false;
+                            scheduler.start(ctx);
+                        });
+                    }
+                }),
+        );
     }
 
     fn tried(&mut self, tried: Vec<(ScheduledCallId, Tried)>, ctx: &mut Context<Self>) {
@@ -360,6 +384,16 @@ impl Scheduler {
                             .handle(Input::NoChannel { id, account, until }, now);
                     }
                 },
+                Tried::Lost(account) => {
+                    self.tell(
+                        id,
+                        account,
+                        State::Failed,
+                        None,
+                        Some(Cause::TemporaryFailure),
+                    );
+                    self.agenda.handle(Input::Dropped(id), now);
+                }
                 Tried::Gone => self.agenda.handle(Input::Dropped(id), now),
             }
         }
@@ -509,6 +543,16 @@ async fn claim(
     let scope = AccountScope::platform();
     let queued = store.scheduled_calls_of(&scope, &due).await?;
     let mut tried: BTreeMap<_, _> = due.iter().map(|id| (*id, Tried::Gone)).collect();
+    let (claimed, queued): (Vec<_>, Vec<_>) = queued
+        .into_iter()
+        .partition(|call| call.state.is_in_progress());
+    for call in claimed {
+        match store.close_lost(&scope, call.id, clock::now().utc).await {
+            Ok(_) => tried.insert(call.id, Tried::Lost(call.account)),
+            Err(StoreError::Stale | StoreError::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+    }
     let names: Vec<_> = queued
         .iter()
         .map(|queued| {

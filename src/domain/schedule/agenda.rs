@@ -104,6 +104,9 @@ pub struct Agenda {
     starting: BTreeSet<ScheduledCallId>,
     /// Accounts that have no free channel.
     full: BTreeMap<AccountId, Full>,
+    /// Channels that were freed while calls are being started, before we are told that an account
+    /// had none.
+    freed: BTreeMap<AccountId, u32>,
     effects: VecDeque<Effect>,
 }
 
@@ -168,7 +171,10 @@ impl Agenda {
                 self.starting.remove(&id);
             }
             Input::NoChannel { id, account, until } => {
-                self.full.insert(account, Full { until, tries: 0 });
+                // One more than there are: it tells us of the next one that is freed.
+                let freed = self.freed.remove(&account);
+                let tries = freed.map_or(0, |channels| channels.saturating_add(1));
+                self.full.insert(account, Full { until, tries });
                 if let Some(job) = self.release(id) {
                     let from = job.not_before;
                     self.put(job, from, now);
@@ -176,8 +182,9 @@ impl Agenda {
             }
             Input::Freed { account, channels } => {
                 if let Some(full) = self.full.get_mut(&account) {
-                    // One more than there are: it tells us of the next one that is freed.
                     full.tries = channels.saturating_add(1);
+                } else if !self.starting.is_empty() {
+                    self.freed.insert(account, channels);
                 }
             }
             Input::Dropped(id) | Input::Over(id) => {
@@ -289,6 +296,9 @@ impl Agenda {
     }
 
     fn advance(&mut self, now: DateTime<Utc>) {
+        if self.starting.is_empty() {
+            self.freed.clear();
+        }
         while let Some(&(end, id)) = self.expiries.first() {
             if end > now {
                 break;

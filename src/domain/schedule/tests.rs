@@ -570,6 +570,35 @@ fn calls_without_a_channel_wait_until_one_is_free_and_no_other_account_waits_for
 }
 
 #[test]
+fn a_channel_that_is_freed_before_the_refusal_is_told_is_used() {
+    let path = AccountPath::root(account(1));
+    let mut agenda = Agenda::default();
+    for n in [1, 2] {
+        handle(&mut agenda, Input::Add(job(n, &path, 0, None)), 0);
+    }
+    let freed = Input::Freed {
+        account: account(1),
+        channels: 1,
+    };
+    assert_eq!(handle(&mut agenda, freed.clone(), 1), []);
+    let no_channel = |n, until| Input::NoChannel {
+        id: id(n),
+        account: account(1),
+        until: at(until),
+    };
+    let started = handle(&mut agenda, no_channel(1, 9), 1);
+    assert_eq!(started, [Effect::Start(id(1))]);
+    assert_eq!(handle(&mut agenda, no_channel(2, 9), 1), []);
+    assert_eq!(handle(&mut agenda, Input::Claimed(id(1)), 1), []);
+    // What is freed while nothing is being started concerns nobody.
+    handle(&mut agenda, Input::Over(id(1)), 9);
+    handle(&mut agenda, Input::Claimed(id(2)), 9);
+    handle(&mut agenda, freed, 10);
+    handle(&mut agenda, Input::Add(job(3, &path, 0, None)), 10);
+    assert_eq!(handle(&mut agenda, no_channel(3, 20), 10), []);
+}
+
+#[test]
 fn many_calls_that_are_due_at_once_are_started_as_fast_as_they_are_claimed() {
     let path = AccountPath::root(account(1));
     let mut agenda = Agenda::default();
