@@ -12,6 +12,7 @@ use strowger_domain::call::Origin;
 use strowger_domain::cdr::{Opening, Timeline};
 use strowger_domain::ids::{AccountId, CallId, EventId};
 use strowger_domain::schedule::ScheduledCall;
+use strowger_sip::overload::Patience;
 use tokio::sync::{oneshot, watch};
 
 use crate::accounts::account::Nursery;
@@ -128,6 +129,9 @@ impl App {
                 .unwrap_or(usize::MAX)
                 .saturating_mul(2),
             timers: strowger_sip::config::Timers::of_round_trip(config.sip_t1),
+            patience: config
+                .shed_after
+                .map_or(Patience::ENDLESS, Patience::from_age),
             ..strowger_sip::config::Config::default()
         };
         let (keeper, signalling) =

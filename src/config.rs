@@ -89,6 +89,14 @@ pub struct Settings {
         allow_negative_numbers = true
     )]
     pub sip_t1_ms: Option<String>,
+    /// Age of waiting SIP work in ms from which on new calls are shed; 0: never [default: 100]
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "STROWGER_SHED_AFTER_MS",
+        allow_negative_numbers = true
+    )]
+    pub shed_after_ms: Option<String>,
     /// Country (ISO 3166) by whose rules national numbers are read [default: GB]
     #[arg(long, value_name = "CODE", env = "STROWGER_COUNTRY")]
     pub country: Option<String>,
@@ -130,6 +138,7 @@ const FIELDS: &[Field] = &[
     ("lost_media_s", |settings| &mut settings.lost_media_s),
     ("drain_s", |settings| &mut settings.drain_s),
     ("sip_t1_ms", |settings| &mut settings.sip_t1_ms),
+    ("shed_after_ms", |settings| &mut settings.shed_after_ms),
     ("country", |settings| &mut settings.country),
     ("codecs", |settings| &mut settings.codecs),
     ("scheduled_classes", |settings| {
@@ -180,6 +189,8 @@ pub struct Config {
     pub drain: Duration,
     /// T1 of SIP, the estimated round trip.
     pub sip_t1: Duration,
+    /// From which age of waiting SIP work on new calls are shed; `None`: never.
+    pub shed_after: Option<Duration>,
     /// The country of national numbers.
     pub country: &'static Country,
     /// The codecs of calls, the preferred one first; at least one.
@@ -255,6 +266,7 @@ const NUMBERS: &[&str] = &[
     "drain_s",
     "media_threads",
     "sip_t1_ms",
+    "shed_after_ms",
 ];
 
 /// A value of the file as text, as it would be written in a flag; or what is expected.
@@ -386,6 +398,15 @@ impl Config {
         let sip_t1_ms = checker.read("sip_t1_ms", text, 500, expected, |text| {
             text.parse().ok().filter(|ms| (10..=10_000).contains(ms))
         });
+        let (text, expected) = (
+            settings.shed_after_ms.as_deref(),
+            "0, or 10 to 10000 milliseconds",
+        );
+        let shed_after_ms = checker.read("shed_after_ms", text, 100, expected, |text| {
+            text.parse()
+                .ok()
+                .filter(|ms| *ms == 0 || (10..=10_000).contains(ms))
+        });
         let (text, expected) = (settings.country.as_deref(), "a country such as GB");
         let country = checker.read("country", text, Country::GB, expected, |iso| {
             Country::by_iso(&iso.to_ascii_uppercase())
@@ -433,6 +454,7 @@ impl Config {
             lost_media: (lost_media > 0).then(|| Duration::from_secs(lost_media)),
             drain: Duration::from_secs(drain),
             sip_t1: Duration::from_millis(sip_t1_ms),
+            shed_after: (shed_after_ms > 0).then(|| Duration::from_millis(shed_after_ms)),
             country,
             codecs,
             scheduled_classes,

@@ -415,7 +415,7 @@ impl SipEndpoint {
         let received = incoming.receive(&self.sockets.udp);
         let now = Instant::now().into_std();
         let ages = (incoming.age(), self.arrivals.age(now));
-        self.machine.note_age(ages.0.max(ages.1));
+        self.machine.note_age(ages.0.max(ages.1), now);
         self.counters.socket_age.set(ages.0);
         self.counters.platform_age.set(ages.1);
         of(&self.counters.received, Transport::Udp).increment(incoming.len() as u64);
@@ -618,8 +618,8 @@ impl Handler<Connected> for SipEndpoint {
         match news {
             FromConnection::Message(flow, bytes) => {
                 of(&self.counters.received, Transport::Tcp).increment(1);
-                let age = self.arrivals.age(Instant::now().into_std());
-                self.machine.note_age(age);
+                let now = Instant::now().into_std();
+                self.machine.note_age(self.arrivals.age(now), now);
                 self.lone_input(
                     Input::Message {
                         flow,

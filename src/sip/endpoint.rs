@@ -92,9 +92,10 @@ impl Endpoint {
     }
 
     /// Notes how long the oldest thing has waited that waits for this endpoint, or for whoever
-    /// takes its calls. New calls are shed with 503 and Retry-After when that is too long.
-    pub fn note_age(&mut self, age: Duration) {
-        self.overload.note(age);
+    /// takes its calls. New calls are shed with 503 and Retry-After when that is too long for a
+    /// while.
+    pub fn note_age(&mut self, age: Duration, now: Instant) {
+        self.overload.note(age, now);
     }
 
     /// How many calls were shed since the endpoint was made.

@@ -567,7 +567,10 @@ proptest! {
 fn new_calls_are_shed_when_work_waits_too_long_and_nothing_is_kept_of_them() {
     let mut lone = Lone::new();
     let invite_id = lone.invited(&invite("c1", "", ""));
-    lone.endpoint.note_age(Duration::from_secs(1));
+    for waited in [0, 1] {
+        let now = lone.now + Duration::from_secs(waited);
+        lone.endpoint.note_age(Duration::from_secs(1), now);
+    }
     let kept = lone.endpoint.live();
     let shed = invite("c2", "", "");
     lone.receive(&shed);
@@ -594,7 +597,7 @@ fn new_calls_are_shed_when_work_waits_too_long_and_nothing_is_kept_of_them() {
     assert_eq!(lone.lines(), ["SIP/2.0 200 OK"]);
     assert!(matches!(lone.event(), Event::Ended { .. }));
 
-    lone.endpoint.note_age(Duration::ZERO);
+    lone.endpoint.note_age(Duration::ZERO, lone.now);
     lone.receive(&shed);
     assert!(matches!(lone.event(), Event::Invited { .. }));
 }

@@ -12,6 +12,7 @@ use strowger_media::sdp::negotiate;
 use strowger_sip::command::{Credentials, InviteId, OutgoingInvite, Party};
 use strowger_sip::event::Event;
 use strowger_sip::flow::Transport;
+use strowger_sip::overload::Patience;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::facts::in_time;
@@ -122,6 +123,8 @@ impl Phone {
             udp_address: Some(address),
             tcp_address: Some(address),
             user_agent: "test phone".into(),
+            // However slow the machine is, the phone rings.
+            patience: Patience::ENDLESS,
             ..strowger_sip::config::Config::default()
         };
         let (keeper, sip) = SipKeeper::start(config, sockets, ear.recipient(), arbiter.handle());

@@ -78,6 +78,8 @@ impl Builder {
             rtp: Some(format!("{first}-{}", first + PORTS - 1)),
             allow_private_fetch: Some("true".into()),
             drain_s: Some("5".into()),
+            // Tests run beside each other, and on slow machines.
+            shed_after_ms: Some("0".into()),
             ..Settings::default()
         };
         Self {
