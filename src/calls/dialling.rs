@@ -11,7 +11,7 @@ use strowger_domain::cdr::{Ending, Fact, LegOpening, Role};
 use strowger_domain::destination::Destination;
 use strowger_domain::ids::LegId;
 use strowger_media::codec::Codec;
-use strowger_media::sdp::negotiate;
+use strowger_media::sdp::negotiate::Offer;
 
 use super::call::Call;
 use super::legs::{Leg, Target, place_of};
@@ -193,12 +193,12 @@ impl Call {
         &mut self,
         number: LegNumber,
         codecs: Vec<Codec>,
-        offer: Option<&[u8]>,
+        offer: Option<&Offer>,
         ctx: &mut Context<Self>,
     ) -> Result<Leg, Cause> {
         let outgoing = number != LegNumber::A || self.origin != Origin::Inbound;
         let account = self.path.account();
-        let peer = offer.and_then(negotiate::peer);
+        let peer = offer.and_then(Offer::peer);
         let media = self
             .tools
             .media

@@ -11,7 +11,7 @@ use strowger_domain::route::Trunk;
 use strowger_media::Direction;
 use strowger_media::codec::Codec;
 use strowger_media::rtp::Quality;
-use strowger_media::sdp::negotiate::{self, Agreed, Local, SdpError};
+use strowger_media::sdp::negotiate::{self, Agreed, Local, Offer, SdpError};
 use strowger_media::session::Command;
 use strowger_sip::command::InviteId;
 use strowger_sip::command::{Credentials, OutgoingInvite, Party};
@@ -135,6 +135,11 @@ impl Leg {
 
     /// Answers an offer of the far end, the first or a later one.
     pub(crate) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, OfferError> {
+        self.answer_read(&Offer::read(offer)?)
+    }
+
+    /// The same for an offer that was read before.
+    pub(crate) fn answer_read(&mut self, offer: &Offer) -> Result<Bytes, OfferError> {
         let mut agreed = self.agree(offer)?;
         if self.expect(agreed.remote)? {
             agreed = self.agree(offer)?;
@@ -144,10 +149,10 @@ impl Leg {
         Ok(agreed.sdp)
     }
 
-    fn agree(&self, offer: &[u8]) -> Result<Agreed, SdpError> {
+    fn agree(&self, offer: &Offer) -> Result<Agreed, SdpError> {
         match &self.sent {
-            None => negotiate::answer(offer, &self.local),
-            Some(sent) => negotiate::answer_again(sent, offer, &self.local),
+            None => offer.answer(&self.local),
+            Some(sent) => offer.answer_again(sent, &self.local),
         }
     }
 

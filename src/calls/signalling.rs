@@ -6,6 +6,7 @@ use actix::prelude::*;
 use strowger_domain::call::{Event, LegNumber, Origin};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{Ending, Fact, Role};
+use strowger_media::sdp::negotiate::Offer;
 use strowger_media::session;
 use strowger_sip::event::{Event as SipEvent, IncomingInvite};
 
@@ -30,8 +31,9 @@ impl Call {
             .as_ref()
             .and_then(|line| line.snapshot().calling.clone());
         let presentation = None;
-        let offer = request.offer.as_deref();
-        let mut leg = match self.open_leg(LegNumber::A, self.tools.codecs.to_vec(), offer, ctx) {
+        let offer = request.offer.as_deref().map(Offer::read);
+        let read = offer.as_ref().and_then(|offer| offer.as_ref().ok());
+        let mut leg = match self.open_leg(LegNumber::A, self.tools.codecs.to_vec(), read, ctx) {
             Ok(leg) => leg,
             Err(cause) => {
                 self.note_leg(LegNumber::A, Role::A, address, presentation);
@@ -49,7 +51,7 @@ impl Call {
         leg.sip = Some(sip);
         self.by_invite.insert(invite, LegNumber::A);
         self.note_leg(LegNumber::A, Role::A, address, presentation);
-        let answer = offer.map(|offer| leg.answer(offer));
+        let answer = offer.map(|offer| leg.answer_read(&offer?));
         let codec = leg.codec;
         self.legs.insert(LegNumber::A, leg);
         self.note_codec(LegNumber::A, codec);

@@ -176,6 +176,20 @@ pub(super) enum ToEngine {
     Stop,
 }
 
+impl ToEngine {
+    /// Whether it is carried out at once, not with the next packet or beat: its owner waits for the
+    /// answer, or for the end.
+    fn is_urgent(&self) -> bool {
+        matches!(
+            self,
+            Self::StopRecording(..)
+                | Self::Leg(_, Command::StopPlay)
+                | Self::ProvokePanic
+                | Self::Stop
+        )
+    }
+}
+
 /// The port that a leg begins with.
 pub(super) enum LegPort {
     Own(PortPair),
@@ -264,8 +278,12 @@ struct Thread {
 }
 
 impl Thread {
+    /// The thread takes what it is told before each packet and each beat; it is woken only for what
+    /// waits for neither.
     fn tell(&self, command: ToEngine) {
+        let is_urgent = command.is_urgent();
         if self.commands.send(command).is_ok()
+            && is_urgent
             && let Err(error) = self.waker.wake()
         {
             tracing::warn!(%error, "a media thread could not be woken");

@@ -47,6 +47,9 @@ const RESTS: u32 = 4;
 /// Beats that are later than this are given up rather than made up for.
 const TOO_LATE: Duration = Duration::from_millis(200);
 
+/// The pause before a thread that could not begin is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Runs the engine; after a panic its legs are lost, their owners told, and it runs on. `lost` is
 /// called then and answers up to which shared port all are forgotten.
 pub(super) fn run(
@@ -61,8 +64,10 @@ pub(super) fn run(
         let mut engine = match engine {
             Ok(engine) => engine,
             Err(error) => {
-                tracing::error!(%error, "the media thread can't go on");
-                return;
+                // Without files for its timer it is tried again: what it is told waits.
+                tracing::error!(%error, "a media thread can't go on now");
+                std::thread::sleep(PAUSE);
+                continue;
             }
         };
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

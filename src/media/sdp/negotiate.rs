@@ -181,63 +181,92 @@ pub fn offer_again(sent: &[u8], local: &Local) -> Result<Bytes, SdpError> {
     Ok(numbered_after(sent, text.into()))
 }
 
-/// Where an offer wants RTP to be sent, as far as that can be told before it is answered; `None`:
-/// nowhere for now, or it can't be read.
-pub fn peer(offer: &[u8]) -> Option<SocketAddr> {
-    let offer = Session::parse(offer).ok()?;
-    let sound = offer.media.iter().find(|media| media.is_plain_audio());
-    sound?.rtp_address()
-}
+/// An offer of the far end, read.
+#[derive(Debug)]
+pub struct Offer(Session);
 
-/// Answers the first offer of a call.
-///
-/// The codec is the first of `local.codecs` that was offered; it is the only one in the answer, so
-/// that the far end can't change it on the way. Payload types are those of the offer.
-///
-/// # Errors
-/// Why the offer has to be refused; [`SdpError::sip_status`] says by what.
-pub fn answer(offer: &[u8], local: &Local) -> Result<Agreed, SdpError> {
-    let offer = Session::parse(offer)?;
-    let ours = choose_audio(&offer, local)?;
-    let mut text = describe_session(local);
-    let mut agreed = None;
-    for (place, media) in offer.media.iter().enumerate() {
-        if place == ours.place {
-            let direction = ours.direction(local.direction);
-            let keys = media.telephone_event(ours.codec).map(|keys| {
-                let encoding = Encoding::TelephoneEvent(keys.clock_rate);
-                (keys.payload_type, encoding)
-            });
-            let noise = media
-                .takes_comfort_noise(ours.codec)
-                .then_some((comfort_noise::PAYLOAD_TYPE, Encoding::ComfortNoise));
-            let answered = std::iter::once((ours.payload_type, Encoding::Audio(ours.codec)))
-                .chain(noise)
-                .chain(keys)
-                .collect::<Vec<_>>();
-            describe_audio(&mut text, local, &media.transport, &answered, direction);
-            agreed = Some(ours.agreed(media, direction, local.ptime_ms));
-        } else {
-            describe_refused(&mut text, media);
-        }
+impl Offer {
+    /// Reads an offer.
+    ///
+    /// # Errors
+    /// When it can't be read: it has to be refused with 400.
+    pub fn read(offer: &[u8]) -> Result<Self, SdpError> {
+        Ok(Self(Session::parse(offer)?))
     }
-    let agreed = agreed.ok_or(SdpError::NoAudio)?;
-    Ok(Agreed {
-        sdp: text.into(),
-        ..agreed
-    })
+
+    /// Where it wants RTP to be sent, as far as that can be told before it is answered; `None`:
+    /// nowhere for now.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        let sound = self.0.media.iter().find(|media| media.is_plain_audio());
+        sound?.rtp_address()
+    }
+
+    /// Answers the first offer of a call.
+    ///
+    /// The codec is the first of `local.codecs` that was offered; it is the only one in the answer,
+    /// so that the far end can't change it on the way. Payload types are those of the offer.
+    ///
+    /// # Errors
+    /// Why the offer has to be refused; [`SdpError::sip_status`] says by what.
+    pub fn answer(&self, local: &Local) -> Result<Agreed, SdpError> {
+        let Self(offer) = self;
+        let ours = choose_audio(offer, local)?;
+        let mut text = describe_session(local);
+        let mut agreed = None;
+        for (place, media) in offer.media.iter().enumerate() {
+            if place == ours.place {
+                let direction = ours.direction(local.direction);
+                let keys = media.telephone_event(ours.codec).map(|keys| {
+                    let encoding = Encoding::TelephoneEvent(keys.clock_rate);
+                    (keys.payload_type, encoding)
+                });
+                let noise = media
+                    .takes_comfort_noise(ours.codec)
+                    .then_some((comfort_noise::PAYLOAD_TYPE, Encoding::ComfortNoise));
+                let answered = std::iter::once((ours.payload_type, Encoding::Audio(ours.codec)))
+                    .chain(noise)
+                    .chain(keys)
+                    .collect::<Vec<_>>();
+                describe_audio(&mut text, local, &media.transport, &answered, direction);
+                agreed = Some(ours.agreed(media, direction, local.ptime_ms));
+            } else {
+                describe_refused(&mut text, media);
+            }
+        }
+        let agreed = agreed.ok_or(SdpError::NoAudio)?;
+        Ok(Agreed {
+            sdp: text.into(),
+            ..agreed
+        })
+    }
+
+    /// Answers a further offer of a call; `sent` is the description that we sent last.
+    ///
+    /// # Errors
+    /// As [`Offer::answer`].
+    pub fn answer_again(&self, sent: &[u8], local: &Local) -> Result<Agreed, SdpError> {
+        let agreed = self.answer(local)?;
+        Ok(Agreed {
+            sdp: numbered_after(sent, agreed.sdp.clone()),
+            ..agreed
+        })
+    }
 }
 
-/// Answers a further offer of a call; `sent` is the description that we sent last.
+/// Reads and answers the first offer of a call.
 ///
 /// # Errors
-/// As [`answer`].
+/// As [`Offer::answer`].
+pub fn answer(offer: &[u8], local: &Local) -> Result<Agreed, SdpError> {
+    Offer::read(offer)?.answer(local)
+}
+
+/// Reads and answers a further offer of a call; `sent` is the description that we sent last.
+///
+/// # Errors
+/// As [`Offer::answer`].
 pub fn answer_again(sent: &[u8], offer: &[u8], local: &Local) -> Result<Agreed, SdpError> {
-    let agreed = answer(offer, local)?;
-    Ok(Agreed {
-        sdp: numbered_after(sent, agreed.sdp.clone()),
-        ..agreed
-    })
+    Offer::read(offer)?.answer_again(sent, local)
 }
 
 /// Takes the answer to our offer; `offer` is the description that we sent.
