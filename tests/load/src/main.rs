@@ -43,7 +43,7 @@ pub(crate) struct Bench {
 type Part = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
 /// In the order in which they run; the soaks only when they are asked for.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("W1", signalling::answered),
     ("W2", signalling::bridged),
     ("W3", relay::relayed),
@@ -51,6 +51,7 @@ const PARTS: [Part; 10] = [
     ("W5", listeners::conference),
     ("W6", memory::held),
     ("W7", scheduled::started),
+    ("overload", signalling::overload),
     ("limits", signalling::limits),
     ("soak-media", soak::media),
     ("soak-setup", soak::setup),

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use crate::Bench;
@@ -95,6 +96,7 @@ impl Subject {
             per_second,
             count,
             hold: HOLD,
+            overload: false,
         };
         let before = self.platform.process.cpu()?;
         let outcome = Sipp::call(folder, NUMBER, calls)?.finish()?;
@@ -119,6 +121,26 @@ impl Subject {
             records,
             rested,
         })
+    }
+}
+
+impl Subject {
+    /// Some seconds of calls of which some may be refused; and whether none is left.
+    fn offer(
+        &mut self,
+        folder: &Path,
+        per_second: u32,
+        seconds: u32,
+    ) -> anyhow::Result<(Outcome, bool)> {
+        let calls = Calls {
+            remote: self.platform.sip,
+            per_second,
+            count: per_second * seconds,
+            hold: HOLD,
+            overload: true,
+        };
+        let outcome = Sipp::call(folder, NUMBER, calls)?.finish()?;
+        Ok((outcome, self.platform.rest(REST)?))
     }
 }
 
@@ -259,6 +281,101 @@ fn note_to(report: &mut crate::report::Report, part: &str, rate: u32, run: &Run)
     );
 }
 
+/// Twice as many calls as can be taken: those that are taken complete as well as before, the others
+/// are refused.
+pub(crate) fn overload(bench: &mut Bench) -> anyhow::Result<()> {
+    const SUSTAINED: &str = "sustained";
+    let seconds = if bench.quick { 4 } else { 10 };
+    let mut subject = Subject::start(bench, "overload", false)?;
+    subject.run(&bench.folder, 50, 2)?;
+    let mut before = None;
+    for rate in [2000, 3000, 4000, 5000, 6000] {
+        let (outcome, rested) = subject.offer(&bench.folder, rate, seconds)?;
+        let all = outcome.successful == u64::from(rate * seconds);
+        tell_offered(bench, SUSTAINED, rate, seconds, &outcome);
+        if !(all && outcome.refused == 0 && outcome.retransmissions == 0 && rested) {
+            break;
+        }
+        before = Some((rate, outcome));
+    }
+    let (rate, before) = before.context("not even 2,000 calls a second are sustained")?;
+    let (outcome, rested) = subject.offer(&bench.folder, 2 * rate, seconds)?;
+    tell_offered(bench, "twice that", 2 * rate, seconds, &outcome);
+    let offered = u64::from(2 * rate * seconds);
+    let taken = outcome.successful.saturating_sub(outcome.refused);
+    let figures = [
+        (
+            "overload_sustained",
+            "overload: sustained rate",
+            "/s",
+            f64::from(rate),
+            Goal::Absent,
+        ),
+        (
+            "overload_taken",
+            "calls taken at twice that",
+            "/s",
+            taken as f64 / f64::from(seconds),
+            Goal::Absent,
+        ),
+        (
+            "overload_broken",
+            "neither completed nor refused",
+            "calls",
+            offered.saturating_sub(outcome.successful) as f64,
+            Goal::AtMost(0.0),
+        ),
+        (
+            "overload_ms_before",
+            "INVITE to 200, p99 below, sustained",
+            "ms",
+            before.took_ms(0.99),
+            Goal::Absent,
+        ),
+        (
+            "overload_ms",
+            "INVITE to 200, p99 below, at twice that",
+            "ms",
+            outcome.took_ms(0.99),
+            // RFC 3261 Table 4: from T1 on the caller sends again.
+            Goal::AtMost(500.0),
+        ),
+        (
+            "overload_left",
+            "calls left",
+            "",
+            f64::from(u8::from(!rested)),
+            Goal::AtMost(0.0),
+        ),
+    ];
+    for (key, what, unit, value, goal) in figures {
+        let figure = Figure::new(("overload", key), (what, unit), vec![value]);
+        bench.report.figure(figure.goal(goal, ""));
+    }
+    Ok(())
+}
+
+fn tell_offered(bench: &mut Bench, what: &str, rate: u32, seconds: u32, outcome: &Outcome) {
+    let Outcome {
+        successful,
+        retransmissions,
+        refused,
+        ..
+    } = outcome;
+    let p99 = outcome.took_ms(0.99);
+    progress(&format!(
+        "{what}: {rate}/s for {seconds} s: {successful} completed or refused, {refused} refused, \
+         {retransmissions} retransmissions, p99 below {p99} ms"
+    ));
+    bench.report.run(
+        "overload",
+        json!({
+            "rate": rate, "seconds": seconds, "over": successful, "refused": refused,
+            "retransmissions": retransmissions, "p99_ms_below": p99,
+        }),
+    );
+}
+
 /// What sipp can do when sipp answers.
 pub(crate) fn limits(bench: &mut Bench) -> anyhow::Result<()> {
     let port = free_port()?;
@@ -278,6 +395,7 @@ pub(crate) fn limits(bench: &mut Bench) -> anyhow::Result<()> {
             per_second: rate,
             count,
             hold: HOLD,
+            overload: false,
         };
         let outcome = Sipp::call(&bench.folder, NUMBER, calls)?.finish()?;
         let cpu = process.cpu()?.saturating_sub(before);

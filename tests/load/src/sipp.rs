@@ -24,10 +24,30 @@ pub(crate) struct Sipp {
 const LEFT_OVER: Duration = Duration::from_secs(12);
 
 /// What sipp says of a run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) successful: u64,
     pub(crate) retransmissions: u64,
+    /// With 503; part of those that are successful. Told by the scenario of overload only.
+    pub(crate) refused: u64,
+    /// From INVITE to 200: how many took less than so many milliseconds, and no less than those
+    /// before; the last ones without an end. The same.
+    pub(crate) took: Vec<(f64, u64)>,
+}
+
+impl Outcome {
+    /// Less than so many milliseconds for this share of the calls that were answered.
+    pub(crate) fn took_ms(&self, share: f64) -> f64 {
+        let all: u64 = self.took.iter().map(|(_, calls)| calls).sum();
+        let mut seen = 0;
+        for (end, calls) in &self.took {
+            seen += calls;
+            if seen as f64 >= all as f64 * share {
+                return *end;
+            }
+        }
+        f64::NAN
+    }
 }
 
 /// Calls to make.
@@ -37,6 +57,8 @@ pub(crate) struct Calls {
     pub(crate) per_second: u32,
     pub(crate) count: u32,
     pub(crate) hold: Duration,
+    /// More than can be taken are expected: some are refused.
+    pub(crate) overload: bool,
 }
 
 impl Sipp {
@@ -51,7 +73,12 @@ impl Sipp {
             ("-l", calls.count.to_string()),
             ("-d", calls.hold.as_millis().to_string()),
         ];
-        let mut sipp = Self::start(folder, "uac", &arguments, Some(calls.remote))?;
+        let scenario = if calls.overload {
+            "uac_overload"
+        } else {
+            "uac"
+        };
+        let mut sipp = Self::start(folder, scenario, &arguments, Some(calls.remote))?;
         sipp.end = Instant::now() + most;
         Ok(sipp)
     }
@@ -159,9 +186,19 @@ impl Sipp {
             values.get(at)?.parse().ok()
         };
         let total = |name: &str| value(name).with_context(|| format!("sipp does not tell {name}"));
+        let took = names.split(';').filter_map(|name| {
+            let (_, end) = name.split_once("ResponseTimeRepartition1_")?;
+            let end = end.strip_prefix('<').map(str::parse);
+            Some((
+                end.and_then(Result::ok).unwrap_or(f64::INFINITY),
+                value(name)?,
+            ))
+        });
         Ok(Outcome {
             successful: total("SuccessfulCall(C)")?,
             retransmissions: total("Retransmissions(C)")?,
+            refused: value("Refused(C)").unwrap_or_default(),
+            took: took.collect(),
         })
     }
 
