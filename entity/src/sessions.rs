@@ -13,6 +13,10 @@ pub struct Model {
     pub expires_at: ChronoDateTimeUtc,
     pub revoked_at: Option<ChronoDateTimeUtc>,
     pub revoked_because: Option<String>,
+    pub created_from: Option<String>,
+    pub user_agent: Option<String>,
+    pub last_used_from: Option<String>,
+    pub last_used_at: Option<ChronoDateTimeUtc>,
 }
 
 /// No relation is needed: queries join by scope.

@@ -19,6 +19,7 @@ mod m20260101_000013_create_signing_keys;
 mod m20260101_000014_create_idempotency_keys;
 mod m20260101_000015_bundle_events;
 mod m20260101_000016_create_api_keys;
+mod m20260101_000017_add_session_sources;
 
 use sea_orm_migration::prelude::*;
 
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000014_create_idempotency_keys::Migration),
             Box::new(m20260101_000015_bundle_events::Migration),
             Box::new(m20260101_000016_create_api_keys::Migration),
+            Box::new(m20260101_000017_add_session_sources::Migration),
         ]
     }
 }

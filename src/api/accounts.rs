@@ -254,7 +254,7 @@ pub async fn change(
         None => None,
     };
     if let (Some(permissions), Some(parent)) = (&permissions, tenant.standing.account.parent) {
-        let above = standing(&api, parent).await?.permissions;
+        let above = standing(&api, parent).await?.permissions.clone();
         faults.extend("/permissions", Permissions::exceeding(permissions, &above));
     }
     faults.finish()?;

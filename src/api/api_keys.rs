@@ -16,7 +16,6 @@ use super::error::{Faults, Problem};
 use super::input::{Json, Query, segment};
 use super::page::{ListQuery, Listed};
 use super::{Api, now, page, tokens};
-use crate::store::StoreError;
 use crate::store::api_keys::ApiKey;
 
 /// Most networks of one key.
@@ -213,26 +212,4 @@ pub(super) fn is_good(key: &ApiKey, from: IpAddr, time: DateTime<Utc>) -> bool {
     key.revoked_at.is_none()
         && key.expires_at.is_none_or(|end| end > time)
         && (key.allowed_sources.is_empty() || key.allowed_sources.iter().any(within))
-}
-
-/// The key of a secret, if it may be used now and from there; its use is noted.
-pub(super) async fn by_secret(
-    api: &Api,
-    scope: &crate::store::AccountScope,
-    secret: &str,
-    from: IpAddr,
-) -> Result<Option<ApiKey>, Problem> {
-    let time = now();
-    let found = api
-        .store
-        .good_api_key(scope, &tokens::secret_hash(secret), time)
-        .await;
-    match found {
-        Ok(key) if is_good(&key, from, time) => {
-            api.store.note_api_key_use(&key, from, time).await?;
-            Ok(Some(key))
-        }
-        Ok(_) | Err(StoreError::NotFound) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -14,38 +14,28 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
-use strowger_domain::account::{Account, AccountStatus, Permissions, Scope, Scopes};
-use strowger_domain::ids::{AccountId, SessionId, UserId};
+use strowger_domain::account::{Scope, Scopes};
+use strowger_domain::ids::{AccountId, UserId};
 
 use super::error::{Code, Problem};
 use super::input::segment;
 use super::router::Access;
 use super::{Api, api_keys, limits, now, starter, tokens};
 use crate::store::api_keys::ApiKey;
+use crate::store::identities::SignedIn;
+pub use crate::store::identities::Standing;
 use crate::store::services::OutboundService;
+use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::store::{AccountScope, StoreError, Within};
-
-/// An account as it stands below all the accounts above it.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    /// The account.
-    pub account: Account,
-    /// Those above it, from the root.
-    pub above: Vec<Account>,
-    /// What holds for it ([`Permissions::effective`]).
-    pub permissions: Permissions,
-    /// It and all above it are active.
-    pub is_active: bool,
-}
 
 /// Who acts, as it is now.
 #[derive(Clone, Debug)]
 pub enum Principal {
     /// A person, in this sign-in.
-    User(Box<User>, SessionId),
+    User(Arc<SignedIn>),
     /// A program, by a key of its account.
-    Key(Box<ApiKey>),
+    Key(Arc<ApiKey>),
 }
 
 /// Whoever sent a valid access token or API key.
@@ -89,10 +79,29 @@ impl Caller {
         })
     }
 
+    /// The sign-in of a person, if it is one.
+    pub fn session(&self) -> Option<&Session> {
+        match &self.principal {
+            Principal::User(known) => Some(&known.session),
+            Principal::Key(_) => None,
+        }
+    }
+
+    /// The person and the sign-in; keys are refused, for they are nobody.
+    pub fn signed_in(&self) -> Result<(&User, &Session), Problem> {
+        match &self.principal {
+            Principal::User(known) => Ok((&known.user, &known.session)),
+            Principal::Key(_) => {
+                let detail = "An API key is not a user.";
+                Err(Problem::from(Code::Forbidden).detail(detail))
+            }
+        }
+    }
+
     /// The person, if it is one.
     pub fn user(&self) -> Option<&User> {
         match &self.principal {
-            Principal::User(user, _) => Some(user),
+            Principal::User(known) => Some(&known.user),
             Principal::Key(_) => None,
         }
     }
@@ -186,37 +195,51 @@ pub fn api(request: &HttpRequest) -> Result<web::Data<Api>, Problem> {
 /// Finds out who asks.
 pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let api = api(request)?;
+    let (time, from) = (now(), source(request));
     let token = bearer(request).ok_or(Code::Unauthenticated)?;
-    let (principal, account, scopes, until) = if token.starts_with(tokens::API_KEY) {
-        by_key(&api, request, token).await?
+    let known = if token.starts_with(tokens::API_KEY) {
+        by_key(&api, from, token, time).await?
     } else {
-        by_token(&api, request, token).await?
+        by_token(&api, from, token, time).await?
     };
-    let scope = api.store.scope_of(account).await.map_err(gone)?;
-    let standing = standing(&api, account).await?;
+    let (principal, account, scopes, until) = known;
+    let standing = api.store.standing(account, time).await.map_err(gone)?;
     if !standing.is_active {
         return Err(Code::AccountDisabled.into());
     }
-    if let Principal::User(user, _) = &principal
-        && user.disabled
+    if let Principal::User(known) = &principal
+        && known.user.disabled
     {
         return Err(Code::UserDisabled.into());
+    }
+    match &principal {
+        Principal::User(known) => {
+            api.store
+                .note_session_use(&known.session, from, time)
+                .await?;
+        }
+        Principal::Key(key) => api.store.note_api_key_use(key, from, time).await?,
     }
     Ok(Caller {
         scopes: scopes.intersection(may(&principal, &standing)),
         principal,
         until,
-        standing: Arc::new(standing),
-        scope,
+        scope: standing.scope.clone(),
+        standing,
     })
 }
 
-/// What a user's role permits, and what an account's keys may at most.
+/// What a user's role permits, and what an account's keys may at most. The platform itself is
+/// operated from the root.
 pub(super) fn may(principal: &Principal, standing: &Standing) -> Scopes {
-    match principal {
-        Principal::User(user, _) => user.role.scopes(),
+    let scopes = match principal {
+        Principal::User(known) => known.user.role.scopes(),
         Principal::Key(key) => key.scopes.intersection(standing.permissions.scopes()),
+    };
+    if standing.above.is_empty() {
+        return scopes;
     }
+    scopes.difference(Scopes::of(&[Scope::SystemWrite]))
 }
 
 type Known = (Principal, AccountId, Scopes, DateTime<Utc>);
@@ -242,48 +265,57 @@ fn count(api: &Api, account: AccountId) -> Result<(), Problem> {
         .map_err(limits::wait)
 }
 
-async fn by_key(api: &Api, request: &HttpRequest, secret: &str) -> Result<Known, Problem> {
-    let key = key_of(api, request, secret).await?;
+async fn by_key(
+    api: &Api,
+    from: IpAddr,
+    secret: &str,
+    time: DateTime<Utc>,
+) -> Result<Known, Problem> {
+    let key = key_of(api, from, secret, time).await?;
     count(api, key.account)?;
-    let soon = now() + tokens::ACCESS;
+    let soon = time + tokens::ACCESS;
     let until = key.expires_at.map_or(soon, |end| end.min(soon));
     let (account, scopes) = (key.account, key.scopes);
-    Ok((Principal::Key(Box::new(key)), account, scopes, until))
+    Ok((Principal::Key(key), account, scopes, until))
 }
 
-async fn by_token(api: &Api, request: &HttpRequest, token: &str) -> Result<Known, Problem> {
-    let claims = api.keys.check(token).ok_or(Code::TokenInvalid)?;
+async fn by_token(
+    api: &Api,
+    from: IpAddr,
+    token: &str,
+    time: DateTime<Utc>,
+) -> Result<Known, Problem> {
+    let wrong = || Problem::from(Code::TokenInvalid);
+    let claims = api.keys.check(token, time).ok_or_else(wrong)?;
     count(api, claims.acct)?;
-    let scope = api.store.scope_of(claims.acct).await.map_err(gone)?;
-    let principal = if let (Ok(user), Some(session)) = (claims.sub.parse(), claims.sid) {
-        let user = api.store.user(&scope, user).await.map_err(gone)?;
-        api.store.session(session, now()).await.map_err(gone)?;
-        if user.account != claims.acct {
-            return Err(Code::TokenInvalid.into());
-        }
-        Principal::User(Box::new(user), session)
+    let principal = if let Some(session) = claims.sid {
+        let known = api.store.signed_in(session, time).await.map_err(gone)?;
+        let same = known.user.account == claims.acct && claims.sub.parse() == Ok(known.user.id);
+        Principal::User(Some(known).filter(|_known| same).ok_or_else(wrong)?)
     } else {
-        let id = claims.sub.parse().map_err(|_error| Code::TokenInvalid)?;
-        let key = api.store.api_key(&scope, id).await.map_err(gone)?;
-        if key.account != claims.acct || !api_keys::is_good(&key, source(request), now()) {
-            return Err(Code::TokenInvalid.into());
-        }
-        Principal::Key(Box::new(key))
+        let id = claims.sub.parse().map_err(|_error| wrong())?;
+        let key = api.store.known_api_key(id, time).await.map_err(gone)?;
+        let good = key.account == claims.acct && api_keys::is_good(&key, from, time);
+        Principal::Key(Some(key).filter(|_key| good).ok_or_else(wrong)?)
     };
-    let scopes = Scopes::named(claims.scope.split(' '));
     let until = DateTime::from_timestamp(claims.exp, 0).unwrap_or_default();
+    let scopes = Scopes::named(claims.scope.split(' '));
     Ok((principal, claims.acct, scopes, until))
 }
 
 /// The key of a secret, before anybody is known.
 pub(super) async fn key_of(
     api: &Api,
-    request: &HttpRequest,
+    from: IpAddr,
     secret: &str,
-) -> Result<ApiKey, Problem> {
-    let everywhere = AccountScope::platform();
-    let key = api_keys::by_secret(api, &everywhere, secret, source(request)).await?;
-    key.ok_or_else(|| Code::ApiKeyInvalid.into())
+    time: DateTime<Utc>,
+) -> Result<Arc<ApiKey>, Problem> {
+    let hash = tokens::secret_hash(secret);
+    match api.store.api_key_of_secret(hash, time).await {
+        Ok(key) if api_keys::is_good(&key, from, time) => Ok(key),
+        Ok(_) | Err(StoreError::NotFound) => Err(Code::ApiKeyInvalid.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The account of the path, if the caller may see it.
@@ -293,44 +325,26 @@ pub(super) async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tena
         Some("me") => own,
         _ => segment(request, "account")?,
     };
-    if id == own {
-        let (standing, scope) = (Arc::clone(&caller.standing), caller.scope.clone());
-        return Ok(Tenant {
-            caller,
-            standing,
-            scope,
-        });
+    let standing = if id == own {
+        Arc::clone(&caller.standing)
+    } else {
+        let api = api(request)?;
+        standing(&api, id).await?
+    };
+    // Another branch of the tree does not exist.
+    if !standing.is_within(own) {
+        return Err(Code::NotFound.into());
     }
-    let api = api(request)?;
-    // The caller's scope decides whether there is such an account at all.
-    api.store.account_path(&caller.scope, id).await?;
-    let standing = Arc::new(standing(&api, id).await?);
-    let scope = api.store.scope_of(id).await?;
     Ok(Tenant {
         caller,
+        scope: standing.scope.clone(),
         standing,
-        scope,
     })
 }
 
 /// An account as it stands now.
-pub async fn standing(api: &Api, id: AccountId) -> Result<Standing, Problem> {
-    let everywhere = AccountScope::platform();
-    let path = api.store.account_path(&everywhere, id).await?;
-    let mut accounts = Vec::new();
-    for account in path.iter() {
-        accounts.push(api.store.account(&everywhere, account).await?);
-    }
-    let permissions = Permissions::effective(accounts.iter().map(|account| &account.permissions));
-    let active = |account: &Account| account.status == AccountStatus::Active;
-    let is_active = accounts.iter().all(active);
-    let account = accounts.pop().ok_or(Code::NotFound)?;
-    Ok(Standing {
-        account,
-        above: accounts,
-        permissions,
-        is_active,
-    })
+pub async fn standing(api: &Api, id: AccountId) -> Result<Arc<Standing>, Problem> {
+    Ok(api.store.standing(id, now()).await?)
 }
 
 /// The user who signs in with this address, if there is one.

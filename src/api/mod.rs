@@ -28,12 +28,14 @@ pub mod routes;
 pub mod scheduled_calls;
 pub mod services;
 pub mod sessions;
+pub mod signing_keys;
 pub mod starter;
 pub mod system;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
 pub mod trunks;
+pub mod user_sessions;
 pub mod users;
 
 use std::collections::BTreeSet;
@@ -57,7 +59,7 @@ use crate::store::{Store, Writer};
 use limits::Buckets;
 use passwords::Passwords;
 use router::{Access, Router};
-use tokens::{KeyError, Keys};
+use signing_keys::{KeyError, Keys};
 
 /// What the operator decides about the API.
 #[derive(Clone, Debug)]
@@ -170,11 +172,16 @@ fn routes() -> Router {
     r.at("/v1/auth/refresh")
         .post(Access::Public, sessions::refresh);
     r.at("/v1/auth/logout")
-        .post(Access::SignedIn, sessions::logout);
+        .post(Access::Public, sessions::logout);
+    r.at("/v1/auth/sessions")
+        .get(Access::SignedIn, user_sessions::own)
+        .delete(Access::SignedIn, user_sessions::revoke_others);
+    r.at("/v1/auth/sessions/{session}")
+        .delete(Access::SignedIn, user_sessions::revoke_own);
     r.at("/v1/auth/password")
         .post(Access::SignedIn, profile::change_password);
     r.at("/v1/.well-known/jwks.json")
-        .get(Access::Public, sessions::keys);
+        .get(Access::Public, signing_keys::published);
     r.at("/v1/me").get(Access::SignedIn, sessions::me);
     r.at("/v1/openapi.json")
         .get(Access::Public, openapi::document);
@@ -192,6 +199,10 @@ fn routes() -> Router {
     r.at("/v1/accounts/{account}/users/{user}")
         .get(Scope::UsersRead, users::read)
         .patch(Scope::UsersWrite, users::change);
+    r.at("/v1/accounts/{account}/users/{user}/sessions")
+        .get(Scope::UsersRead, user_sessions::list);
+    r.at("/v1/accounts/{account}/users/{user}/sessions/{session}")
+        .delete(Scope::UsersWrite, user_sessions::revoke);
     r.at("/v1/accounts/{account}/api_keys")
         .get(Scope::ApiKeysRead, api_keys::list)
         .post(Scope::ApiKeysWrite, api_keys::create);
@@ -287,6 +298,8 @@ fn routes() -> Router {
         .get(Scope::ServicesRead, instances::read);
     r.at("/v1/accounts/{account}/events")
         .get(Scope::EventsRead, events::stream_events);
+    r.at("/v1/system/signing_keys")
+        .post(Scope::SystemWrite, signing_keys::rotate);
     r.at("/system/health").get(Access::Public, system::health);
     r.at("/system/ready").get(Access::Public, system::ready);
     r.at("/system/metrics").get(Access::Public, system::metrics);

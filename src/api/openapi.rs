@@ -14,7 +14,8 @@ use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
     accounts, api_keys, audio, call_plans, calls, events, instances, numbers, plan_checks, profile,
-    recordings, routes, scheduled_calls, services, sessions, system, trunks, users,
+    recordings, routes, scheduled_calls, services, sessions, signing_keys, system, trunks,
+    user_sessions, users,
 };
 use crate::events::log::CATALOGUE;
 
@@ -27,10 +28,13 @@ use crate::events::log::CATALOGUE;
         contact()
     ),
     paths(
-        sessions::token, sessions::refresh, sessions::logout, sessions::keys, sessions::me,
+        sessions::token, sessions::refresh, sessions::logout, sessions::me,
+        signing_keys::published, signing_keys::rotate,
         profile::change_password, document,
         accounts::list, accounts::read, accounts::change, accounts::children,
         accounts::create_child,
+        user_sessions::own, user_sessions::revoke_own, user_sessions::revoke_others,
+        user_sessions::list, user_sessions::revoke,
         users::list, users::create, users::read, users::change,
         api_keys::list, api_keys::create, api_keys::read, api_keys::revoke,
         numbers::list, numbers::create, numbers::read, numbers::change,

@@ -23,6 +23,24 @@ pub struct ListQuery {
     pub descendants: Option<bool>,
 }
 
+/// Which page of a list that is about one thing.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Most items of the page (1 to 500; 50 when absent).
+    pub limit: Option<u64>,
+    /// Where the page begins: `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The page that is wanted.
+    pub fn paging(&self) -> Result<Paging, Problem> {
+        paging(self.limit, self.cursor.as_deref())
+    }
+}
+
 /// One page of a list, the newest first.
 #[derive(Serialize, ToSchema)]
 pub struct Listed<T> {

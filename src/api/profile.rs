@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::auth::{self, Caller, Principal};
-use super::error::{Code, Faults, Problem};
+use super::auth::{self, Caller};
+use super::error::{Faults, Problem};
 use super::input::Json;
 use super::{Api, limits, now, passwords};
 use crate::store::users::UserChange;
@@ -31,10 +31,7 @@ pub async fn change_password(
     api: web::Data<Api>,
     Json(change): Json<PasswordChange>,
 ) -> Result<HttpResponse, Problem> {
-    let Principal::User(user, session) = caller.principal else {
-        let detail = "An API key has no password.";
-        return Err(Problem::from(Code::Forbidden).detail(detail));
-    };
+    let (user, session) = caller.signed_in()?;
     let mut faults = Faults::default();
     passwords::check(&mut faults, "/new_password", &change.new_password);
     let other = change.new_password != change.current_password;
@@ -60,7 +57,7 @@ pub async fn change_password(
         .update_user(&caller.scope, user.id, change, time)
         .await?;
     api.store
-        .revoke_sessions_of(user.id, Some(session), time)
+        .revoke_sessions_of(user.id, Some(session.id), time)
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

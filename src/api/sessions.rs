@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use strowger_domain::account::{Permissions, Scopes};
@@ -13,11 +14,15 @@ use super::accounts::AccountView;
 use super::api_keys::ApiKeyView;
 use super::auth::{self, Caller, Principal};
 use super::error::{Code, Faults, Problem};
-use super::input::Json;
+use super::input::{Json, OptionalJson};
 use super::users::UserView;
 use super::{Api, limits, now, tokens};
+use crate::store::api_keys::ApiKey;
 use crate::store::sessions::{NewSession, Rotation};
 use crate::store::users::User;
+
+/// So much of a client's name for itself is kept, in characters.
+const LONGEST_USER_AGENT: usize = 200;
 
 /// How a token is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -54,6 +59,14 @@ pub struct TokenRequest {
 pub struct RefreshRequest {
     /// The refresh token, which can be used once.
     pub refresh_token: String,
+}
+
+/// Which sign-in ends.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogoutRequest {
+    /// A refresh token of the sign-in; absent: that of the access token.
+    pub refresh_token: Option<String>,
 }
 
 /// An access token and what to renew it with.
@@ -151,34 +164,38 @@ pub async fn refresh(
     renew(&api, &wish.refresh_token).await
 }
 
-/// Ends this sign-in: its refresh token and its access tokens are good no more.
-#[utoipa::path(post, path = "/v1/auth/logout", tag = "auth", responses((status = 204)))]
-pub async fn logout(caller: Caller, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    match caller.principal {
-        Principal::User(_, session) => api.store.revoke_session(session, now()).await?,
-        Principal::Key(_) => {
-            let detail = "An API key is not signed in: an administrator can revoke it.";
-            return Err(Problem::from(Code::Forbidden).detail(detail));
+/// Ends a sign-in: its refresh token and its access tokens are good no more. Whoever has no access
+/// token that is still good sends the refresh token.
+#[utoipa::path(post, path = "/v1/auth/logout", tag = "auth",
+    request_body(content = LogoutRequest, description = "May be left out"),
+    responses((status = 204)))]
+pub async fn logout(
+    request: HttpRequest,
+    api: web::Data<Api>,
+    OptionalJson(wish): OptionalJson<LogoutRequest>,
+) -> Result<HttpResponse, Problem> {
+    let time = now();
+    if let Some(token) = wish.refresh_token {
+        let hash = tokens::secret_hash(&token);
+        api.store.revoke_session_of_token(&hash, time).await?;
+    } else {
+        match auth::caller(&request).await?.principal {
+            Principal::User(known) => api.store.revoke_session(known.session.id, time).await?,
+            Principal::Key(_) => {
+                let detail = "An API key is not signed in: an administrator can revoke it.";
+                return Err(Problem::from(Code::Forbidden).detail(detail));
+            }
         }
     }
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// The public keys that check access tokens (RFC 7517).
-#[utoipa::path(get, path = "/v1/.well-known/jwks.json", tag = "auth",
-    responses((status = 200, body = serde_json::Value)))]
-pub async fn keys(api: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(("cache-control", "public, max-age=300"))
-        .json(api.keys.published())
 }
 
 /// Tells who the token stands for.
 #[utoipa::path(get, path = "/v1/me", tag = "auth", responses((status = 200, body = Me)))]
 pub async fn me(caller: Caller) -> HttpResponse {
     let (user, api_key) = match caller.principal {
-        Principal::User(user, _) => (Some((*user).into()), None),
-        Principal::Key(key) => (None, Some((*key).into())),
+        Principal::User(known) => (Some(known.user.clone().into()), None),
+        Principal::Key(key) => (None, Some(ApiKey::clone(&key).into())),
     };
     HttpResponse::Ok().json(Me {
         scopes: caller.scopes,
@@ -197,7 +214,8 @@ async fn sign_in(
 ) -> Result<HttpResponse, Problem> {
     // Wrong passwords are counted for the pair of address and e-mail: whoever guesses from
     // elsewhere locks nobody out.
-    let pair = (auth::source(request), email.trim().to_lowercase());
+    let from = auth::source(request);
+    let pair = (from, email.trim().to_lowercase());
     api.attempts
         .look(pair.clone(), Instant::now())
         .map_err(limits::wait)?;
@@ -221,10 +239,19 @@ async fn sign_in(
             token_hash: tokens::secret_hash(&secret),
             created_at: time,
             expires_at: time + tokens::SESSION,
+            from,
+            user_agent: user_agent(request),
         })
         .await?;
     api.store.note_sign_in(user.id, time).await?;
     answer(api, &user, session, secret)
+}
+
+/// What the client calls itself, as far as it can be shown.
+fn user_agent(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get(header::USER_AGENT)?;
+    let text = value.to_str().ok()?;
+    Some(text.chars().take(LONGEST_USER_AGENT).collect())
 }
 
 async fn renew(api: &Api, presented: &str) -> Result<HttpResponse, Problem> {
@@ -246,7 +273,7 @@ async fn renew(api: &Api, presented: &str) -> Result<HttpResponse, Problem> {
 
 /// An access token for a program that has a key.
 async fn exchange(request: &HttpRequest, api: &Api, secret: &str) -> Result<HttpResponse, Problem> {
-    let key = auth::key_of(api, request, secret).await?;
+    let key = auth::key_of(api, auth::source(request), secret, now()).await?;
     if !auth::standing(api, key.account).await?.is_active {
         return Err(Code::AccountDisabled.into());
     }

@@ -96,12 +96,11 @@ async fn by_password(
         .take(service.account, Instant::now())
         .map_err(limits::wait)?;
     let standing = standing(&api, service.account).await?;
-    let (permissions, is_active) = (standing.permissions, standing.is_active);
     Ok(Starter {
         service,
         scope,
-        permissions,
-        is_active,
+        permissions: standing.permissions.clone(),
+        is_active: standing.is_active,
     })
 }
 

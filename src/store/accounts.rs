@@ -1,6 +1,7 @@
 //! Accounts: the rows of the tree. Each row carries its path, so that "this account and all below
 //! it" is one range of an index.
 
+use super::identities::Subject;
 use super::scope::{AccountScope, Within, path_range};
 use super::text::{document, json, name, named};
 use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
@@ -168,6 +169,22 @@ impl Store {
         .await
     }
 
+    /// The account at the top of the scope after all those above it, from the root.
+    pub(super) async fn accounts_on_path(
+        &self,
+        scope: &AccountScope,
+    ) -> Result<Vec<Account>, StoreError> {
+        let id = scope.account().ok_or(StoreError::NotFound)?;
+        let path = self.account_path(scope, id).await?;
+        let ids: Vec<Uuid> = path.iter().map(AccountId::uuid).collect();
+        let models = Entity::find()
+            .filter(Column::Id.is_in(ids))
+            .order_by_asc(Column::Path)
+            .all(&self.db)
+            .await?;
+        models.into_iter().map(row).collect()
+    }
+
     /// Every account in scope, each after its parent: for building the tree.
     pub async fn all_accounts(&self, scope: &AccountScope) -> Result<Vec<Account>, StoreError> {
         let models = Entity::find()
@@ -186,6 +203,7 @@ impl Store {
         change: AccountChange,
         now: DateTime<Utc>,
     ) -> Result<Account, StoreError> {
+        let _changing = self.identities.changing(Subject::Account(id));
         let mut update = Entity::update_many()
             .filter(Column::Id.eq(id.uuid()))
             .filter(scope.sees_account())

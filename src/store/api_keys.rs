@@ -1,21 +1,19 @@
 //! API keys: how programs sign in. A key acts for its account; its secret is known to nobody.
 
+use super::identities::{NOTED, Subject};
 use super::scope::{AccountScope, Within};
 use super::text::{document, json};
 use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::net::IpAddr;
 use strowger_domain::account::Scopes;
 use strowger_domain::ids::{AccountId, ApiKeyId, UserId};
 use strowger_entity::api_keys::{ActiveModel, Column, Entity, Model};
 
 const TABLE: &str = "api_keys";
-
-/// The last use is noted no more often than this: a busy key must not write with each request.
-const NOTED: TimeDelta = TimeDelta::minutes(1);
 
 /// A key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,22 +125,10 @@ impl Store {
         .await
     }
 
-    /// The key of a secret's hash, if it is neither revoked nor over: for signing in, with the
-    /// platform's scope, since nobody is known yet.
-    pub async fn good_api_key(
-        &self,
-        scope: &AccountScope,
-        secret_hash: &str,
-        now: DateTime<Utc>,
-    ) -> Result<ApiKey, StoreError> {
-        let lasts = Condition::any()
-            .add(Column::ExpiresAt.is_null())
-            .add(Column::ExpiresAt.gt(utc(now)));
+    /// The key of a secret's hash, good or not.
+    pub(super) async fn api_key_by_hash(&self, secret_hash: &str) -> Result<ApiKey, StoreError> {
         Entity::find()
             .filter(Column::SecretHash.eq(secret_hash))
-            .filter(scope.sees(Column::AccountId))
-            .filter(Column::RevokedAt.is_null())
-            .filter(lasts)
             .one(&self.db)
             .await?
             .ok_or(StoreError::NotFound)
@@ -159,6 +145,7 @@ impl Store {
         if key.last_used_at.is_some_and(|last| now - last < NOTED) {
             return Ok(());
         }
+        let _changing = self.identities.changing(Subject::Key(key.id));
         Entity::update_many()
             .filter(Column::Id.eq(key.id.uuid()))
             .col_expr(Column::LastUsedAt, Expr::value(utc(now)))
@@ -175,6 +162,7 @@ impl Store {
         id: ApiKeyId,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        let _changing = self.identities.changing(Subject::Key(id));
         Entity::update_many()
             .filter(Column::Id.eq(id.uuid()))
             .filter(scope.sees(Column::AccountId))

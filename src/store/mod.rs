@@ -12,6 +12,7 @@ pub mod calls;
 pub mod error;
 pub mod events;
 pub mod idempotency;
+pub mod identities;
 pub mod numbers;
 pub mod page;
 pub mod recordings;
@@ -30,6 +31,7 @@ pub mod users;
 pub mod writer;
 
 pub use error::StoreError;
+use identities::Identities;
 pub use page::{Cursor, Page, Paging};
 pub use scope::{AccountScope, Within};
 pub use writer::Writer;
@@ -40,6 +42,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
+use std::sync::Arc;
 use std::time::Duration;
 use strowger_migration::Migrator;
 
@@ -47,6 +50,7 @@ use strowger_migration::Migrator;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: DatabaseConnection,
+    identities: Arc<Identities>,
 }
 
 impl Store {
@@ -72,6 +76,7 @@ impl Store {
         }
         Ok(Self {
             db: Database::connect(options).await?,
+            identities: Arc::default(),
         })
     }
 

@@ -1,11 +1,13 @@
 //! Sign-ins. A session is a family of refresh tokens: each is used once, for the next one. One
 //! that comes a second time was stolen, or its successor was: the whole family is revoked.
 
-use super::{Store, StoreError, utc};
+use super::identities::{NOTED, Subject};
+use super::{AccountScope, Cursor, Page, Paging, Store, StoreError, page, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use std::net::IpAddr;
 use strowger_domain::ids::{SessionId, UserId};
 use strowger_entity::{refresh_tokens, sessions};
 
@@ -22,6 +24,10 @@ pub struct NewSession {
     pub created_at: DateTime<Utc>,
     /// When the whole family ends, however often it is refreshed.
     pub expires_at: DateTime<Utc>,
+    /// The address that the user signed in from.
+    pub from: IpAddr,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
 }
 
 /// A living session.
@@ -35,6 +41,14 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
+    /// The address that the user signed in from.
+    pub created_from: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// The address from which it was last used.
+    pub last_used_from: Option<String>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// One use of a refresh token.
@@ -56,16 +70,22 @@ impl Store {
         let transaction = self.begin().await?;
         let created_at = utc(session.created_at);
         let expires_at = utc(session.expires_at);
-        sessions::Entity::insert(sessions::ActiveModel {
-            id: Set(session.id.uuid()),
-            user_id: Set(session.user.uuid()),
-            created_at: Set(created_at),
-            expires_at: Set(expires_at),
-            revoked_at: Set(None),
-            revoked_because: Set(None),
-        })
-        .exec_without_returning(&transaction)
-        .await?;
+        let model = sessions::Model {
+            id: session.id.uuid(),
+            user_id: session.user.uuid(),
+            created_at,
+            expires_at,
+            revoked_at: None,
+            revoked_because: None,
+            created_from: Some(session.from.to_string()),
+            user_agent: session.user_agent,
+            last_used_from: Some(session.from.to_string()),
+            last_used_at: Some(created_at),
+        };
+        let made = row(&model);
+        sessions::Entity::insert(model.into_active_model())
+            .exec_without_returning(&transaction)
+            .await?;
         let issue = Issue {
             hash: session.token_hash,
             session: session.id,
@@ -74,12 +94,7 @@ impl Store {
         };
         issue.insert(&transaction).await?;
         transaction.commit().await?;
-        Ok(Session {
-            id: session.id,
-            user: session.user,
-            created_at,
-            expires_at,
-        })
+        Ok(made)
     }
 
     /// Exchanges a refresh token for its successor, once.
@@ -110,6 +125,7 @@ impl Store {
             == 1;
         let id = SessionId::from_uuid(session.id);
         if !first {
+            let _changing = self.identities.changing(Subject::Session(id));
             revoke(&transaction, id, "reuse", now).await?;
             transaction.commit().await?;
             return Err(StoreError::TokenReused);
@@ -134,7 +150,86 @@ impl Store {
         id: SessionId,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        let _changing = self.identities.changing(Subject::Session(id));
         revoke(&self.db, id, "signed_out", utc(now)).await
+    }
+
+    /// Ends the session of a refresh token, whether it was used or not. One that is unknown ends
+    /// nothing.
+    pub async fn revoke_session_of_token(
+        &self,
+        token_hash: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let token = refresh_tokens::Entity::find_by_id(token_hash.to_owned());
+        match token.one(&self.db).await? {
+            Some(token) => {
+                let id = SessionId::from_uuid(token.session_id);
+                self.revoke_session(id, now).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends one session of a user, where it has such a session.
+    pub async fn revoke_session_of(
+        &self,
+        user: UserId,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        match self.session(id, now).await {
+            Ok(session) if session.user == user => self.revoke_session(id, now).await,
+            Ok(_) | Err(StoreError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The living sessions of a user in scope, newest first.
+    pub async fn sessions_of(
+        &self,
+        scope: &AccountScope,
+        user: UserId,
+        now: DateTime<Utc>,
+        paging: Paging,
+    ) -> Result<Page<Session>, StoreError> {
+        self.user(scope, user).await?;
+        let select = sessions::Entity::find()
+            .filter(sessions::Column::UserId.eq(user.uuid()))
+            .filter(sessions::Column::RevokedAt.is_null())
+            .filter(sessions::Column::ExpiresAt.gt(utc(now)));
+        let order = (sessions::Column::CreatedAt, sessions::Column::Id);
+        page::read(&self.db, select, order, paging, |model| {
+            let cursor = Cursor {
+                at: model.created_at,
+                id: model.id,
+            };
+            Ok((cursor, row(&model)))
+        })
+        .await
+    }
+
+    /// Notes that a session was used, where that was not noted a moment ago.
+    pub async fn note_session_use(
+        &self,
+        session: &Session,
+        from: IpAddr,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if session.last_used_at.is_some_and(|last| now - last < NOTED) {
+            return Ok(());
+        }
+        let _changing = self.identities.changing(Subject::Session(session.id));
+        sessions::Entity::update_many()
+            .filter(sessions::Column::Id.eq(session.id.uuid()))
+            .col_expr(sessions::Column::LastUsedAt, Expr::value(utc(now)))
+            .col_expr(
+                sessions::Column::LastUsedFrom,
+                Expr::value(from.to_string()),
+            )
+            .exec(&self.db)
+            .await?;
+        Ok(())
     }
 
     /// Ends every session of a user but this one, as when its password changes or it is disabled.
@@ -144,6 +239,7 @@ impl Store {
         but: Option<SessionId>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        let _changing = self.identities.changing(Subject::User(user));
         let others = but.map(|kept| sessions::Column::Id.ne(kept.uuid()));
         sessions::Entity::update_many()
             .filter(sessions::Column::UserId.eq(user.uuid()))
@@ -186,6 +282,10 @@ fn row(session: &sessions::Model) -> Session {
         user: UserId::from_uuid(session.user_id),
         created_at: session.created_at,
         expires_at: session.expires_at,
+        created_from: session.created_from.clone(),
+        user_agent: session.user_agent.clone(),
+        last_used_from: session.last_used_from.clone(),
+        last_used_at: session.last_used_at,
     }
 }
 

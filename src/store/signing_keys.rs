@@ -74,4 +74,13 @@ impl Store {
             .await?;
         Ok(())
     }
+
+    /// Forgets the keys that were retired before this time.
+    pub async fn forget_signing_keys(&self, before: DateTime<Utc>) -> Result<(), StoreError> {
+        Entity::delete_many()
+            .filter(Column::RetiredAt.lt(utc(before)))
+            .exec(&self.db)
+            .await?;
+        Ok(())
+    }
 }

@@ -1,5 +1,6 @@
 //! Users: who signs in. An e-mail address names one user on the whole platform, in any case.
 
+use super::identities::Subject;
 use super::scope::{AccountScope, Within};
 use super::text::{name, named};
 use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
@@ -178,6 +179,7 @@ impl Store {
         change: UserChange,
         now: DateTime<Utc>,
     ) -> Result<User, StoreError> {
+        let _changing = self.identities.changing(Subject::User(id));
         let mut update = Entity::update_many()
             .filter(Column::Id.eq(id.uuid()))
             .filter(scope.sees(Column::AccountId))

@@ -6,6 +6,7 @@ mod audio;
 mod call_plans;
 mod documents;
 mod harness;
+mod identities;
 mod scheduled_calls;
 mod services;
 mod sessions;

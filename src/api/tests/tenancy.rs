@@ -15,6 +15,7 @@ use crate::store::testing::{Belongings, record};
 fn filled(path: &str, account: &str, own: &Belongings, call: &str) -> String {
     path.replace("{account}", account)
         .replace("{user}", &own.user.to_string())
+        .replace("{session}", "ses_00000000000000000000000000000000")
         .replace("{api_key}", &own.api_key.to_string())
         .replace("{number}", &own.number.to_string())
         .replace("{plan}", &own.plan.to_string())
@@ -168,8 +169,9 @@ async fn every_route_needs_the_scope_that_it_declares() {
             challenge.ends_with(&format!("scope=\"{scope}\"")),
             "{challenge}"
         );
-        if route.path.ends_with("/events") && !route.path.contains("{call}") {
-            continue; // a stream that is let in has no end
+        let is_stream = route.path.ends_with("/events") && !route.path.contains("{call}");
+        if is_stream || scope == Scope::SystemWrite {
+            continue; // a stream that is let in has no end; the system is the root's alone
         }
         let taken = read(bench.request(method(&route), only, &path)).await;
         assert!(

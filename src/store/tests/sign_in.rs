@@ -19,6 +19,8 @@ async fn signed_in(sample: &Sample) -> SessionId {
         token_hash: "first".to_owned(),
         created_at: sample.now,
         expires_at: sample.now + TimeDelta::days(30),
+        from: [192, 0, 2, 1].into(),
+        user_agent: Some("curl/8".to_owned()),
     };
     sample.store.create_session(session).await.unwrap().id
 }

@@ -66,7 +66,7 @@ export interface paths {
             cookie?: never;
         };
         /** The public keys that check access tokens (RFC 7517). */
-        get: operations[".well-known_jwks.json_keys"];
+        get: operations[".well-known_jwks.json_published"];
         put?: never;
         post?: never;
         delete?: never;
@@ -835,6 +835,40 @@ export interface paths {
         patch: operations["accounts_users_change"];
         trace?: never;
     };
+    "/v1/accounts/{account}/users/{user}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the sign-ins of a user that still last. */
+        get: operations["accounts_users_sessions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/users/{user}/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a sign-in of a user. */
+        delete: operations["accounts_users_sessions_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/logout": {
         parameters: {
             query?: never;
@@ -844,7 +878,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends this sign-in: its refresh token and its access tokens are good no more. */
+        /**
+         * Ends a sign-in: its refresh token and its access tokens are good no more. Whoever has no access
+         *     token that is still good sends the refresh token.
+         */
         post: operations["auth_logout_logout"];
         delete?: never;
         options?: never;
@@ -881,6 +918,41 @@ export interface paths {
         /** Exchanges a refresh token for the next pair. */
         post: operations["auth_refresh_refresh"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own sign-ins that still last. */
+        get: operations["auth_sessions_own"];
+        put?: never;
+        post?: never;
+        /** Ends all of one's own sign-ins but the one that asks. */
+        delete: operations["auth_sessions_revoke_others"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of one's own sign-ins. */
+        delete: operations["auth_sessions_revoke_own"];
         options?: never;
         head?: never;
         patch?: never;
@@ -931,6 +1003,26 @@ export interface paths {
         get: operations["openapi.json_document"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/system/signing_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replaces the key that signs access tokens. The old key checks what it signed until that has run
+         *     out, a quarter of an hour later: nobody has to sign in again.
+         */
+        post: operations["system_signing_keys_rotate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1997,6 +2089,42 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list, the newest first. */
+        Listed_Session: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["SessionId"];
+                /** @description It is the one that asks. */
+                current: boolean;
+                /**
+                 * @description The address that the user signed in from.
+                 * @example 192.0.2.17
+                 */
+                created_from?: string | null;
+                /** @description What the client calls itself. */
+                user_agent?: string | null;
+                /** @description The address from which it was last used. */
+                last_used_from?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was last used, to the minute.
+                 */
+                last_used_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When the user signed in.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it ends, however often it is renewed.
+                 */
+                expires_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
         Listed_Trunk: {
             /** @description The items. */
             items: {
@@ -2085,6 +2213,14 @@ export interface components {
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
+        };
+        /** @description Which sign-in ends. */
+        LogoutRequest: {
+            /**
+             * @description A refresh token of the sign-in; absent: that of the access token.
+             * @default null
+             */
+            refresh_token: string | null;
         };
         /** @description Who am I? */
         Me: {
@@ -2769,6 +2905,44 @@ export interface components {
              */
             extra_channels?: number;
         };
+        /** @description A sign-in that still lasts. */
+        Session: {
+            /** @description Its identifier. */
+            id: components["schemas"]["SessionId"];
+            /** @description It is the one that asks. */
+            current: boolean;
+            /**
+             * @description The address that the user signed in from.
+             * @example 192.0.2.17
+             */
+            created_from?: string | null;
+            /** @description What the client calls itself. */
+            user_agent?: string | null;
+            /** @description The address from which it was last used. */
+            last_used_from?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the user signed in.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends, however often it is renewed.
+             */
+            expires_at: string;
+        };
+        /** @example ses_01890a5d96a274d9a5b2c3d4e5f60718 */
+        SessionId: string;
+        /** @description The key that signs from now on. */
+        SigningKey: {
+            /** @description Its name in tokens and in `/v1/.well-known/jwks.json`. */
+            kid: string;
+        };
         /** @description Something that the plan asked of a simulated call. */
         SimulatedEffect: {
             /**
@@ -3185,7 +3359,7 @@ export interface operations {
             };
         };
     };
-    ".well-known_jwks.json_keys": {
+    ".well-known_jwks.json_published": {
         parameters: {
             query?: never;
             header?: never;
@@ -5598,6 +5772,77 @@ export interface operations {
             };
         };
     };
+    accounts_users_sessions_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the user */
+                user: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Session"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_sessions_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the session */
+                session: string;
+                /** @description The id of the user */
+                user: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     auth_logout_logout: {
         parameters: {
             query?: never;
@@ -5605,7 +5850,12 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        /** @description May be left out */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogoutRequest"];
+            };
+        };
         responses: {
             204: {
                 headers: {
@@ -5674,6 +5924,94 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TokenAnswer"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_sessions_own: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Session"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_sessions_revoke_others: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_sessions_revoke_own: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
@@ -5761,6 +6099,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    system_signing_keys_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKey"];
                 };
             };
             /** @description A problem (RFC 9457) */
