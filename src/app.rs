@@ -32,6 +32,7 @@ use crate::net::sip_keeper::{self, SipKeeper};
 use crate::net::sip_socket::SipSockets;
 use crate::net::{clock, files, http_socket};
 use crate::scheduler::keeper::SchedulerKeeper;
+use crate::scheduler::retention;
 use crate::services::messages::Instances;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
@@ -180,6 +181,7 @@ impl App {
             .context("the platform")?;
 
         let scheduler = SchedulerKeeper::start_scheduler(store.clone(), writer.clone(), &root);
+        actix::spawn(retention::keep(store.clone()));
         let listener = http_socket::bind(config.http)
             .with_context(|| format!("HTTP can't be served on {}", config.http))?;
         let http_address = listener.local_addr()?;

@@ -3,8 +3,9 @@
 use std::io::{BufRead, Write};
 
 use anyhow::{Context as _, bail};
+use serde_json::json;
 use strowger_domain::account::{Account, AccountKind, AccountStatus, Limits, Permissions, Role};
-use strowger_domain::ids::{AccountId, UserId};
+use strowger_domain::ids::{AccountId, AuditEntryId, UserId};
 use uuid::Uuid;
 
 use crate::api::passwords;
@@ -13,7 +14,8 @@ use crate::config::Config;
 use crate::demo::Demo;
 use crate::net::clock;
 use crate::net::signals::Stop;
-use crate::store::users::NewUser;
+use crate::store::audit_log::AuditEntry;
+use crate::store::users::{NewUser, User};
 use crate::store::{AccountScope, Store, StoreError};
 use crate::telemetry::say;
 
@@ -128,7 +130,7 @@ pub fn create_operator(
             created_at: clock::now().utc,
         };
         match store.create_user(&AccountScope::platform(), user).await {
-            Ok(_) => {}
+            Ok(user) => note(&store, &user).await?,
             Err(StoreError::Taken) => bail!("there is a user with the address {email} already"),
             Err(error) => return Err(error.into()),
         }
@@ -145,6 +147,27 @@ pub fn create_operator(
             Some(_) | None => Ok(()),
         }
     })
+}
+
+/// Notes in the audit log that a user was made from the command line.
+async fn note(store: &Store, user: &User) -> anyhow::Result<()> {
+    let command_line = "command_line".to_owned();
+    let entry = AuditEntry {
+        id: AuditEntryId::from_uuid(Uuid::now_v7()),
+        account: user.account,
+        created_at: user.created_at,
+        actor: command_line.clone(),
+        actor_name: command_line,
+        actor_account: None,
+        source: None,
+        user_agent: None,
+        request_id: None,
+        operation: "users.create".to_owned(),
+        resource: Some(user.id.to_string()),
+        before: None,
+        after: Some(json!({"email": user.email, "role": user.role, "password": "changed"})),
+    };
+    store.note_change(entry).await.context("the audit log")
 }
 
 /// The root account; it is made when there is none.
@@ -212,6 +235,8 @@ fn without_password(url: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::Settings;
+    use crate::store::audit_log::AuditFilter;
+    use crate::store::{Paging, Within};
 
     fn config(folder: &std::path::Path) -> Config {
         let data = Some(folder.display().to_string());
@@ -248,6 +273,11 @@ mod tests {
             let scope = AccountScope::platform();
             let accounts = store.all_accounts(&scope).await.expect("accounts");
             assert_eq!(accounts.len(), 1);
+            let (within, filter) = (Within::Account(accounts[0].id), AuditFilter::default());
+            let log = store.audit_log(&scope, within, &filter, Paging::default());
+            let log = log.await.expect("audit log").items;
+            assert_eq!(log.len(), 2);
+            assert!(log.iter().all(|entry| entry.actor == "command_line"));
             assert_eq!(
                 (accounts[0].kind, &*accounts[0].name),
                 (AccountKind::Carrier, "Example Carrier")

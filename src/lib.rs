@@ -9,6 +9,7 @@ pub mod conferences;
 pub mod config;
 pub mod demo;
 pub mod events;
+pub mod mail;
 pub mod net;
 pub mod numbers;
 pub mod phone;

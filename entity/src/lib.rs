@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audio;
+pub mod audit_log;
 pub mod call_legs;
 pub mod call_plan_versions;
 pub mod call_plans;
@@ -13,6 +14,9 @@ pub mod calls;
 pub mod events;
 pub mod idempotency_keys;
 pub mod instances;
+pub mod mail_settings;
+pub mod mail_templates;
+pub mod mails;
 pub mod numbers;
 pub mod recordings;
 pub mod refresh_tokens;

@@ -20,6 +20,8 @@ mod m20260101_000014_create_idempotency_keys;
 mod m20260101_000015_bundle_events;
 mod m20260101_000016_create_api_keys;
 mod m20260101_000017_add_session_sources;
+mod m20260101_000030_create_audit_log;
+mod m20260101_000031_create_mail;
 
 use sea_orm_migration::prelude::*;
 
@@ -47,6 +49,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000015_bundle_events::Migration),
             Box::new(m20260101_000016_create_api_keys::Migration),
             Box::new(m20260101_000017_add_session_sources::Migration),
+            Box::new(m20260101_000030_create_audit_log::Migration),
+            Box::new(m20260101_000031_create_mail::Migration),
         ]
     }
 }

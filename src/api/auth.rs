@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use strowger_domain::account::{Scope, Scopes};
 use strowger_domain::ids::{AccountId, UserId};
 
+use super::audit::Actor;
 use super::error::{Code, Problem};
 use super::input::segment;
 use super::router::Access;
@@ -220,6 +221,7 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
         }
         Principal::Key(key) => api.store.note_api_key_use(key, from, time).await?,
     }
+    request.extensions_mut().insert(Actor::from(&principal));
     Ok(Caller {
         scopes: scopes.intersection(may(&principal, &standing)),
         principal,

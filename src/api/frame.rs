@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use metrics::counter;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -20,6 +20,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The request's id, kept with the request.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// The outermost layer. Whatever fails below, the client gets a problem that names its request.
 pub async fn frame<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -28,6 +32,7 @@ pub async fn frame<B: MessageBody + 'static>(
     let id = request_id(&request);
     let path = request.path().to_owned();
     let is_api = path.starts_with("/v1/") || path.starts_with("/system/");
+    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id, path);
     let outcome = tokio::time::timeout(TIME_LIMIT, next.call(request))
         .instrument(span)

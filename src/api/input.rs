@@ -7,7 +7,7 @@ use std::str::FromStr;
 use actix_web::dev::Payload;
 use actix_web::error::QueryPayloadError;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -15,6 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
+use strowger_domain::audit;
+
+use super::audit::Sent;
 use super::error::{Code, Faults, Problem};
 
 /// The largest JSON body, in bytes. A call plan of a thousand nodes is a third of it.
@@ -32,12 +35,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
-        let payload = payload.take();
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if !is_json {
                 return Err(Problem::from(Code::UnsupportedMedia).detail("Send application/json."));
             }
             let body = body(payload, MAX_JSON).await?;
+            keep_for_audit(&request, &body);
             read_json(&body).map(Self)
         })
     }
@@ -53,9 +57,10 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
-        let payload = payload.take();
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let body = body(payload, MAX_JSON).await?;
+            keep_for_audit(&request, &body);
             if matches!(body.trim_ascii(), b"" | b"null") {
                 return Ok(Self(T::default()));
             }
@@ -64,6 +69,18 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
             }
             read_json(&body).map(Self)
         })
+    }
+}
+
+/// Keeps what was sent with the request, for the audit log; what is longer than an entry may be is
+/// a call plan, which has no secrets.
+fn keep_for_audit(request: &HttpRequest, body: &[u8]) {
+    if body.len() > audit::MAX_DOCUMENT {
+        return;
+    }
+    if let Ok(value) = serde_json::from_slice(body) {
+        let sent = Sent(audit::without_secrets(value));
+        request.extensions_mut().insert(sent);
     }
 }
 

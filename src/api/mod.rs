@@ -4,6 +4,8 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audio;
+pub mod audit;
+pub mod audit_log;
 pub mod auth;
 pub mod call_plans;
 pub mod calls;
@@ -209,6 +211,10 @@ fn routes() -> Router {
     r.at("/v1/accounts/{account}/api_keys/{api_key}")
         .get(Scope::ApiKeysRead, api_keys::read)
         .delete(Scope::ApiKeysWrite, api_keys::revoke);
+    r.at("/v1/accounts/{account}/audit_log")
+        .get(Scope::AuditLogRead, audit_log::list);
+    r.at("/v1/accounts/{account}/audit_log/export")
+        .get(Scope::AuditLogRead, audit_log::export);
     r.at("/v1/accounts/{account}/numbers")
         .get(Scope::NumbersRead, numbers::list)
         .post(Scope::PoolWrite, numbers::create);

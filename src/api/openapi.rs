@@ -13,9 +13,9 @@ use utoipa::{Modify, OpenApi};
 use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
-    accounts, api_keys, audio, call_plans, calls, events, instances, numbers, plan_checks, profile,
-    recordings, routes, scheduled_calls, services, sessions, signing_keys, system, trunks,
-    user_sessions, users,
+    accounts, api_keys, audio, audit, audit_log, call_plans, calls, events, instances, numbers,
+    plan_checks, profile, recordings, routes, scheduled_calls, services, sessions, signing_keys,
+    system, trunks, user_sessions, users,
 };
 use crate::events::log::CATALOGUE;
 
@@ -37,6 +37,7 @@ use crate::events::log::CATALOGUE;
         user_sessions::list, user_sessions::revoke,
         users::list, users::create, users::read, users::change,
         api_keys::list, api_keys::create, api_keys::read, api_keys::revoke,
+        audit_log::list, audit_log::export,
         numbers::list, numbers::create, numbers::read, numbers::change,
         call_plans::list, call_plans::create, call_plans::read, call_plans::change,
         call_plans::draft, call_plans::save_draft, call_plans::publish, call_plans::versions,
@@ -94,7 +95,11 @@ impl Modify for Common {
         }
         for (path, item) in &mut document.paths.paths {
             let names: Vec<String> = segments(path).map(ToOwned::to_owned).collect();
-            for operation in operations(item) {
+            for (method, operation) in operations(item) {
+                if let Some(noted) = audit::operation(&method, path) {
+                    let extensions = operation.extensions.get_or_insert_default();
+                    extensions.insert("x-audit".to_owned(), noted.into());
+                }
                 let name = operation.operation_id.take();
                 operation.operation_id = name.map(|name| operation_id(path, &name));
                 for name in &names {
@@ -130,16 +135,16 @@ fn operation_id(path: &str, name: &str) -> String {
     literal.chain([name]).collect::<Vec<_>>().join("_")
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
     ]
     .into_iter()
-    .flatten()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {

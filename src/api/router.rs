@@ -11,6 +11,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, Responder, Route, web};
 use strowger_domain::account::Scope;
 
+use super::audit::{self, Reader};
 use super::auth;
 use super::error::{Code, Problem};
 
@@ -54,6 +55,7 @@ pub struct Router {
 pub struct At {
     path: &'static str,
     routes: Vec<(Method, Access, Route)>,
+    read: Option<Reader>,
 }
 
 impl Router {
@@ -62,6 +64,7 @@ impl Router {
         self.resources.push(At {
             path,
             routes: Vec::new(),
+            read: None,
         });
         let last = self.resources.len() - 1;
         &mut self.resources[last]
@@ -81,7 +84,7 @@ impl Router {
 
     /// Hands the resources to actix-web.
     pub fn register(self, config: &mut web::ServiceConfig) {
-        for At { path, routes } in self.resources {
+        for At { path, routes, read } in self.resources {
             let names: Vec<_> = routes.iter().map(|(method, ..)| method.as_str()).collect();
             let allow = HeaderValue::from_str(&names.join(", "))
                 .unwrap_or_else(|_error| HeaderValue::from_static("GET"));
@@ -99,6 +102,11 @@ impl Router {
             let doors = Rc::new(doors);
             let all = routes.into_iter().map(|(.., route)| route);
             let resource = all.fold(resource, actix_web::Resource::route);
+            let resource = resource.wrap(from_fn(
+                move |request: ServiceRequest, next: Next<BoxBody>| {
+                    audit::note(path, read.clone(), request, next)
+                },
+            ));
             // Who asks is known before anything is read of what they send.
             config.service(resource.wrap(from_fn(
                 move |request: ServiceRequest, next: Next<BoxBody>| {
@@ -129,6 +137,7 @@ impl At {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
+        self.read = Some(audit::reader(handler.clone()));
         self.on(Method::GET, access.into(), handler)
     }
 

@@ -16,7 +16,7 @@ use super::auth::{self, Caller, Principal};
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, OptionalJson};
 use super::users::UserView;
-use super::{Api, limits, now, tokens};
+use super::{Api, audit, limits, now, tokens};
 use crate::store::api_keys::ApiKey;
 use crate::store::sessions::{NewSession, Rotation};
 use crate::store::users::User;
@@ -177,10 +177,17 @@ pub async fn logout(
     let time = now();
     if let Some(token) = wish.refresh_token {
         let hash = tokens::secret_hash(&token);
-        api.store.revoke_session_of_token(&hash, time).await?;
+        if let Some((user, id)) = api.store.revoke_session_of_token(&hash, time).await? {
+            let user = auth::user_of_session(&api, user).await?;
+            audit::signed_out(&request, &api, &user, id).await;
+        }
     } else {
         match auth::caller(&request).await?.principal {
-            Principal::User(known) => api.store.revoke_session(known.session.id, time).await?,
+            Principal::User(known) => {
+                let id = known.session.id;
+                api.store.revoke_session(id, time).await?;
+                audit::signed_out(&request, &api, &known.user, id).await;
+            }
             Principal::Key(_) => {
                 let detail = "An API key is not signed in: an administrator can revoke it.";
                 return Err(Problem::from(Code::Forbidden).detail(detail));
@@ -222,7 +229,12 @@ async fn sign_in(
     let user = auth::user_by_email(api, email).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let fits = api.passwords.fits(password, hash).await?;
-    let Some(user) = user.filter(|_user| fits) else {
+    let Some(user) = user.filter(|user| {
+        if !fits {
+            audit::sign_in_failed(request, api, user);
+        }
+        fits
+    }) else {
         // The bucket is taken from by failures only; an empty one was refused above.
         let _level = api.attempts.take(pair, Instant::now());
         return Err(Code::WrongCredentials.into());
@@ -244,6 +256,7 @@ async fn sign_in(
         })
         .await?;
     api.store.note_sign_in(user.id, time).await?;
+    audit::signed_in(request, api, &user, session).await;
     answer(api, &user, session, secret)
 }
 

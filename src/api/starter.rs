@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use strowger_domain::account::{Permissions, Scope};
 
+use super::audit::Actor;
 use super::auth::{admitted, api, caller, service_of, source, standing, tenant};
 use super::error::{Code, Problem};
 use super::limits;
@@ -58,6 +59,7 @@ async fn by_token(request: &HttpRequest, scope: Scope) -> Result<Starter, Proble
         .store
         .outbound_service(&tenant.scope, tenant.id(), name)
         .await?;
+    request.extensions_mut().insert(tenant.clone());
     Ok(Starter {
         service,
         scope: tenant.scope,
@@ -95,6 +97,11 @@ async fn by_password(
     api.requests
         .take(service.account, Instant::now())
         .map_err(limits::wait)?;
+    request.extensions_mut().insert(Actor {
+        id: service.id.to_string(),
+        name: service.name.clone(),
+        account: service.account,
+    });
     let standing = standing(&api, service.account).await?;
     Ok(Starter {
         service,

@@ -181,6 +181,24 @@ id!(
     "key_01890a5d96a274d9a5b2c3d4e5f60718",
     "an API key"
 );
+id!(
+    AuditEntryId,
+    "adt",
+    "adt_01890a5d96a274d9a5b2c3d4e5f60718",
+    "an entry of the audit log"
+);
+id!(
+    MailId,
+    "mail",
+    "mail_01890a5d96a274d9a5b2c3d4e5f60718",
+    "a mail"
+);
+id!(
+    InvitationId,
+    "inv",
+    "inv_01890a5d96a274d9a5b2c3d4e5f60718",
+    "an invitation to become a user"
+);
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod application;
+pub mod audit;
 pub mod calendar;
 pub mod call;
 pub mod call_plan;
@@ -20,6 +21,7 @@ pub mod e164;
 pub mod fault;
 pub mod ids;
 pub mod limits;
+pub mod mail;
 pub mod queue;
 pub mod route;
 pub mod schedule;

@@ -120,6 +120,9 @@ pub enum HttpError {
         /// The limit that it exceeded.
         limit: usize,
     },
+    /// The host's name has no address.
+    #[error("the name of the host cannot be resolved")]
+    Unresolved(#[source] std::io::Error),
     /// Anything else: no such host, connection refused, broken TLS or HTTP.
     #[error("the request failed")]
     Failed(#[source] reqwest::Error),
@@ -242,6 +245,20 @@ impl HttpClient {
             }
             Some(_) | None => Ok(url),
         }
+    }
+}
+
+impl HttpClient {
+    /// The address of a host that may be connected to, for protocols other than HTTP: whoever asks
+    /// connects to that very one.
+    pub async fn reachable(&self, host: &str, port: u16) -> Result<SocketAddr, HttpError> {
+        let found =
+            tokio::time::timeout(self.policy.timeout, tokio::net::lookup_host((host, port)));
+        let found = found.await.map_err(|_elapsed| HttpError::TimedOut)?;
+        found
+            .map_err(HttpError::Unresolved)?
+            .find(|address| self.policy.may_reach(address.ip()))
+            .ok_or_else(|| HttpError::Refused(host.to_owned()))
     }
 }
 

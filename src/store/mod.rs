@@ -7,12 +7,14 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audio;
+pub mod audit_log;
 pub mod call_plans;
 pub mod calls;
 pub mod error;
 pub mod events;
 pub mod idempotency;
 pub mod identities;
+pub mod mail;
 pub mod numbers;
 pub mod page;
 pub mod recordings;

@@ -160,15 +160,19 @@ impl Store {
         &self,
         token_hash: &str,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<(UserId, SessionId)>, StoreError> {
         let token = refresh_tokens::Entity::find_by_id(token_hash.to_owned());
-        match token.one(&self.db).await? {
-            Some(token) => {
-                let id = SessionId::from_uuid(token.session_id);
-                self.revoke_session(id, now).await
-            }
-            None => Ok(()),
-        }
+        let Some(token) = token.one(&self.db).await? else {
+            return Ok(None);
+        };
+        let id = SessionId::from_uuid(token.session_id);
+        let session = match self.session(id, now).await {
+            Ok(session) => session,
+            Err(StoreError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        self.revoke_session(id, now).await?;
+        Ok(Some((session.user, id)))
     }
 
     /// Ends one session of a user, where it has such a session.

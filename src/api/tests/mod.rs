@@ -3,6 +3,7 @@
 mod accounts;
 mod api_keys;
 mod audio;
+mod audit;
 mod call_plans;
 mod documents;
 mod harness;

@@ -42,6 +42,7 @@ async fn every_table_has_the_columns_of_its_entity() {
         let store = database.store().await.unwrap();
         is_empty_table(&store, entity::accounts::Entity).await;
         is_empty_table(&store, entity::audio::Entity).await;
+        is_empty_table(&store, entity::audit_log::Entity).await;
         is_empty_table(&store, entity::call_legs::Entity).await;
         is_empty_table(&store, entity::call_plan_versions::Entity).await;
         is_empty_table(&store, entity::call_plans::Entity).await;
@@ -49,6 +50,9 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::events::Entity).await;
         is_empty_table(&store, entity::idempotency_keys::Entity).await;
         is_empty_table(&store, entity::instances::Entity).await;
+        is_empty_table(&store, entity::mail_settings::Entity).await;
+        is_empty_table(&store, entity::mail_templates::Entity).await;
+        is_empty_table(&store, entity::mails::Entity).await;
         is_empty_table(&store, entity::numbers::Entity).await;
         is_empty_table(&store, entity::recordings::Entity).await;
         is_empty_table(&store, entity::refresh_tokens::Entity).await;

@@ -1,5 +1,6 @@
 //! The same tests on SQLite and on PostgreSQL.
 
+mod audit_log;
 mod calls;
 mod migrations;
 mod plans;

@@ -199,6 +199,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/audit_log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what was done, the latest first. Entries are kept for 12 months. */
+        get: operations["accounts_audit_log_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/audit_log/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports what was done, the latest first, to its end. */
+        get: operations["accounts_audit_log_export_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/call_plans": {
         parameters: {
             query?: never;
@@ -1231,6 +1265,51 @@ export interface components {
         };
         /** @example aud_01890a5d96a274d9a5b2c3d4e5f60718 */
         AudioId: string;
+        /** @description An entry of the audit log. */
+        AuditEntry: {
+            /** @description Its identifier. */
+            id: components["schemas"]["AuditEntryId"];
+            /**
+             * Format: date-time
+             * @description When it was done.
+             */
+            created_at: string;
+            /** @description In which account it was done. */
+            account: components["schemas"]["AccountId"];
+            /**
+             * @description The identifier of the user, API key or service that did it; `command_line`: the operator.
+             * @example usr_01890a5d96a274d9a5b2c3d4e5f60718
+             */
+            actor: string;
+            /**
+             * @description How the actor was called then.
+             * @example alice@example.com
+             */
+            actor_name: string;
+            actor_account?: components["schemas"]["AccountId"] | null;
+            /**
+             * @description The address that the request came from.
+             * @example 192.0.2.1
+             */
+            source?: string | null;
+            /** @description The program that sent it. */
+            user_agent?: string | null;
+            /** @description The request. */
+            request_id?: string | null;
+            /**
+             * @description What was done.
+             * @example users.change
+             */
+            operation: string;
+            /** @description The identifier of what it was done to. */
+            resource?: string | null;
+            /** @description What differs, as it was; null: it was not there. A secret is told as `changed`. */
+            before?: unknown;
+            /** @description What differs, as it is; null: it is no more. */
+            after?: unknown;
+        };
+        /** @example adt_01890a5d96a274d9a5b2c3d4e5f60718 */
+        AuditEntryId: string;
         /** @description What was asked for, read and checked. */
         Booking: {
             /** @description The service number whose active call plan runs; the network CLI (P-Asserted-Identity). */
@@ -1730,6 +1809,54 @@ export interface components {
                  * @description When it was uploaded.
                  */
                 created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_AuditEntry: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["AuditEntryId"];
+                /**
+                 * Format: date-time
+                 * @description When it was done.
+                 */
+                created_at: string;
+                /** @description In which account it was done. */
+                account: components["schemas"]["AccountId"];
+                /**
+                 * @description The identifier of the user, API key or service that did it; `command_line`: the operator.
+                 * @example usr_01890a5d96a274d9a5b2c3d4e5f60718
+                 */
+                actor: string;
+                /**
+                 * @description How the actor was called then.
+                 * @example alice@example.com
+                 */
+                actor_name: string;
+                actor_account?: components["schemas"]["AccountId"] | null;
+                /**
+                 * @description The address that the request came from.
+                 * @example 192.0.2.1
+                 */
+                source?: string | null;
+                /** @description The program that sent it. */
+                user_agent?: string | null;
+                /** @description The request. */
+                request_id?: string | null;
+                /**
+                 * @description What was done.
+                 * @example users.change
+                 */
+                operation: string;
+                /** @description The identifier of what it was done to. */
+                resource?: string | null;
+                /** @description What differs, as it was; null: it was not there. A secret is told as `changed`. */
+                before?: unknown;
+                /** @description What differs, as it is; null: it is no more. */
+                after?: unknown;
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
@@ -3793,6 +3920,101 @@ export interface operations {
                 };
                 content: {
                     "audio/wav": number[];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audit_log_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether what was done in the account's descendants is listed too; absent: yes. */
+                descendants?: boolean;
+                /** @description By this actor. */
+                actor?: string;
+                /** @description This operation (`users.change`), or all of one noun (`users`). */
+                operation?: string;
+                /** @description Done to this. */
+                resource?: string;
+                /** @description At this time or later. */
+                "created_at[gte]"?: string;
+                /** @description Before this time. */
+                "created_at[lt]"?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_AuditEntry"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_audit_log_export_export: {
+        parameters: {
+            query?: {
+                /** @description `csv` when absent. */
+                format?: "csv" | "ndjson";
+                /** @description Whether what was done in the account's descendants is listed too; absent: yes. */
+                descendants?: boolean;
+                /** @description By this actor. */
+                actor?: string;
+                /** @description This operation (`users.change`), or all of one noun (`users`). */
+                operation?: string;
+                /** @description Done to this. */
+                resource?: string;
+                /** @description At this time or later. */
+                "created_at[gte]"?: string;
+                /** @description Before this time. */
+                "created_at[lt]"?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description A problem (RFC 9457) */
