@@ -55,7 +55,8 @@ pub struct Config {
     pub capacity: usize,
     /// The Retry-After of our own 503.
     pub retry_after: Duration,
-    /// Transactions kept at once; a new request above it gets a stateless 503.
+    /// Transactions kept at once. Above it those that were answered are forgotten, the oldest
+    /// first; where there are none, a new request gets a stateless 503.
     pub max_transactions: usize,
     /// When new calls are shed because what waits is too old.
     pub patience: Patience,
@@ -90,7 +91,7 @@ impl Default for Config {
             timers: Timers::default(),
             capacity: 4_000,
             retry_after: Duration::from_secs(5),
-            max_transactions: 100_000,
+            max_transactions: 250_000,
             patience: Patience::default(),
             ring_limit: Duration::from_secs(200),
             provisional_interval: Duration::from_mins(1),

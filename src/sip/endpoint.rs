@@ -31,6 +31,8 @@ pub struct Endpoint {
     last_invite: u64,
     pub(crate) draining: bool,
     pub(crate) overload: Overload,
+    /// New calls that were refused because there was no room for them.
+    pub(crate) without_room: u64,
     /// Made at the first need: nonces are dated.
     nonces: Option<Nonces>,
 }
@@ -49,6 +51,7 @@ impl Endpoint {
     pub fn new(config: Config, rng: StdRng) -> Self {
         Self {
             overload: Overload::new(config.patience),
+            without_room: 0,
             tx: Transactions::new(config, rng),
             usages: Table::default(),
             dialogs: Table::default(),
@@ -98,9 +101,10 @@ impl Endpoint {
         self.overload.note(age, now);
     }
 
-    /// How many calls were shed since the endpoint was made.
+    /// How many calls were shed since the endpoint was made, because work waited too long or there
+    /// was no room.
     pub fn shed(&self) -> u64 {
-        self.overload.shed()
+        self.overload.shed() + self.without_room
     }
 
     /// What lives now.

@@ -7,13 +7,13 @@
 //! with a short wait before it; and because a refusal is cheap, the rest is refused at any rate.
 //!
 //! A machine that stood still for a moment is not overloaded: what waited meanwhile is worked off.
-//! So nothing is shed before the age has been too high for a while.
+//! So nothing is shed before the age has been too high for a while, unless that was so a moment ago.
 //!
 //! Only INVITEs that start a dialog are shed: whatever belongs to a call that lives is served.
 
 use std::time::{Duration, Instant};
 
-/// The ages between which new calls are shed, when it has lasted for as long as they are apart.
+/// The ages between which new calls are shed, when that has lasted for twice the first one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// Below this age every new call is taken.
@@ -30,11 +30,11 @@ impl Patience {
         last: Duration::MAX,
     };
 
-    /// New calls are shed from this age on, and all of them from three times that.
+    /// New calls are shed from this age on, and all of them from twice that.
     pub fn from_age(first: Duration) -> Self {
         Self {
             first,
-            last: first.saturating_mul(3),
+            last: first.saturating_mul(2),
         }
     }
 }
@@ -45,6 +45,9 @@ impl Default for Patience {
     }
 }
 
+/// A dip of the age that is shorter than this ends no overload.
+const DIP: Duration = Duration::from_secs(2);
+
 /// Decides which new calls are shed.
 #[derive(Debug)]
 pub(crate) struct Overload {
@@ -52,6 +55,8 @@ pub(crate) struct Overload {
     age: Duration,
     /// Since when the age is not below the first one.
     old_since: Option<Instant>,
+    /// It has lasted, and is not given up for a dip until then.
+    until: Option<Instant>,
     lasts: bool,
     /// Parts of a call, in thousandths, that were to be shed and were not yet.
     owed: u32,
@@ -67,6 +72,7 @@ impl Overload {
             patience,
             age: Duration::ZERO,
             old_since: None,
+            until: None,
             lasts: false,
             owed: 0,
             shed: 0,
@@ -76,13 +82,18 @@ impl Overload {
     /// Notes how old the oldest thing is that waits.
     pub(crate) fn note(&mut self, age: Duration, now: Instant) {
         self.age = age;
-        let Patience { first, last } = self.patience;
+        let first = self.patience.first;
         if age < first {
             self.old_since = None;
+            self.lasts = false;
+            return;
         }
-        let since = (age >= first).then(|| *self.old_since.get_or_insert(now));
-        let stood = |since| now.saturating_duration_since(since) >= last.saturating_sub(first);
-        self.lasts = since.is_some_and(stood);
+        let since = *self.old_since.get_or_insert(now);
+        let has_lasted = now.saturating_duration_since(since) >= first.saturating_mul(2);
+        self.lasts = has_lasted || self.until.is_some_and(|until| now < until);
+        if self.lasts {
+            self.until = Some(now + DIP);
+        }
     }
 
     /// Whether the new call that has just come is shed.
@@ -135,7 +146,7 @@ mod tests {
         });
         let now = Instant::now();
         overload.note(age, now);
-        overload.note(age, now + ms(100));
+        overload.note(age, now + ms(200));
         (0..100).filter(|_| overload.sheds()).count()
     }
 
@@ -151,13 +162,12 @@ mod tests {
     fn what_was_owed_is_forgotten_when_nothing_waits() {
         let mut overload = Overload::new(Patience::default());
         let now = Instant::now();
-        overload.note(ms(250), now);
-        overload.note(ms(250), now + ms(200));
+        overload.note(ms(150), now);
+        overload.note(ms(150), now + ms(200));
         assert!(!overload.sheds());
         overload.note(ms(0), now + ms(201));
         assert!(!overload.sheds());
-        overload.note(ms(250), now + ms(202));
-        overload.note(ms(250), now + ms(402));
+        overload.note(ms(150), now + ms(202));
         assert!(!overload.sheds());
         assert_eq!(overload.shed(), 0);
         assert!(overload.sheds());
@@ -223,7 +233,7 @@ mod tests {
             let refused = rate - taken.min(rate);
             let best = 4_000 - refused * 12 / 250;
             assert!(taken * 100 >= best * 97, "{taken} of {best} at {rate}");
-            assert!(longest < ms(400), "{longest:?} at {rate}");
+            assert!(longest < ms(250), "{longest:?} at {rate}");
         }
     }
 }

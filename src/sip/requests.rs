@@ -20,6 +20,7 @@ impl Endpoint {
         // New calls are shed before anything is kept of them (§8.2.7), whatever the reason.
         let takes_none = self.draining || self.is_at_capacity();
         let overload = &mut self.overload;
+        let shed = overload.shed();
         let takes = || !takes_none && !overload.sheds();
         let reply = match self.tx.request(message, flow, takes, now) {
             Arrival::Absorbed => return,
@@ -30,6 +31,10 @@ impl Endpoint {
                 return;
             }
             Arrival::Full(id) => {
+                let is_call = message.method() == "INVITE";
+                if is_call && !self.draining && self.overload.shed() == shed {
+                    self.without_room += 1;
+                }
                 let seconds = self.tx.config.retry_after.as_secs();
                 let reply = Reply::tagged(503, id.tag());
                 let reply = reply.header("Retry-After", seconds.to_string());

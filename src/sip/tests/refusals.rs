@@ -445,6 +445,40 @@ fn requests_without_room_get_503_and_calls_that_live_are_served() {
 }
 
 #[test]
+fn requests_that_were_answered_make_room_for_new_ones_the_oldest_first() {
+    let config = Config {
+        max_transactions: 4,
+        ..Config::default()
+    };
+    let mut lone = Lone::with_config(config);
+    for n in 1..=20 {
+        let invite_id = lone.invited(&invite(&format!("c{n}"), "", ""));
+        lone.command(Command::Accept {
+            invite: invite_id,
+            body: None,
+        });
+        let ok = lone.one();
+        lone.receive(&within("ACK", 1, &ok, "", ""));
+        assert!(matches!(lone.event(), Event::Acknowledged { .. }));
+        lone.receive(&within("BYE", 2, &ok, "", ""));
+        assert_eq!(lone.lines(), ["SIP/2.0 200 OK"]);
+        assert!(matches!(lone.event(), Event::Ended { .. }));
+        assert!(lone.endpoint.live().server_transactions <= 4);
+        // What is remembered still knows its copies.
+        lone.receive(&within("BYE", 2, &ok, "", ""));
+        assert_eq!(lone.lines(), ["SIP/2.0 200 OK"]);
+    }
+    assert_eq!(lone.endpoint.shed(), 0);
+    // Calls that wait for their answer are not forgotten for others.
+    for n in 21..=24 {
+        lone.invited(&invite(&format!("c{n}"), "", ""));
+    }
+    lone.receive(&invite("c25", "", ""));
+    assert_eq!(first_line(&lone.one()), "SIP/2.0 503 Service Unavailable");
+    assert_eq!(lone.endpoint.shed(), 1);
+}
+
+#[test]
 fn unreadable_requests_get_their_status_and_all_else_is_dropped() {
     check(
         &invite("c1", "", "").replace("SIP/2.0\nVia", "SIP/7.0\nVia"),

@@ -154,6 +154,9 @@ impl Transactions {
             entry.request = None;
         }
         self.server_input(id, input, now);
+        if reply.status >= 200 && self.servers.contains_key(&id) {
+            self.served.push_back(id);
+        }
         Some(bytes)
     }
 
@@ -218,13 +221,20 @@ impl Transactions {
         outcome
     }
 
-    fn forget_server(&mut self, id: ServerId) {
+    pub(super) fn forget_server(&mut self, id: ServerId) {
         if let Some(mut entry) = self.servers.remove(&id) {
             self.schedule.set(Owner::Server(id), &mut entry.armed, None);
             if let Some(merge) = &entry.merge {
                 self.merges.remove(merge);
             }
             self.leave_flow(&entry.flow, Owner::Server(id));
+        }
+        while self
+            .served
+            .front()
+            .is_some_and(|oldest| !self.servers.contains_key(oldest))
+        {
+            self.served.pop_front();
         }
     }
 }

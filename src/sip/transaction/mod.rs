@@ -132,6 +132,8 @@ pub(crate) struct Transactions {
     pub(crate) fingerprints: Fingerprints,
     clients: Table<ClientId, Box<ClientEntry>>,
     servers: Table<ServerId, Box<ServerEntry>>,
+    /// Those that have answered finally and only know copies of their request, the oldest first.
+    served: VecDeque<ServerId>,
     /// The requests that are told from copies by another way.
     merges: Table<Fingerprint, ServerId>,
     /// What lives by a flow, or waits for a response by it.
@@ -148,6 +150,7 @@ impl Transactions {
             schedule: Schedule::new(),
             clients: Table::default(),
             servers: Table::default(),
+            served: VecDeque::new(),
             merges: Table::default(),
             flows: HashMap::new(),
         }
@@ -180,16 +183,29 @@ impl Transactions {
         clients.count() + servers.count()
     }
 
-    /// Whether there is no room for another transaction. What belongs to a call that lives has
-    /// twice the room: it is served when new calls no longer are.
-    pub(crate) fn is_full(&self, is_in_dialog: bool) -> bool {
-        let room = self.config.max_transactions;
-        let room = if is_in_dialog {
-            room.saturating_mul(2)
+    /// Whether there is no room for another transaction. Requests that were answered are forgotten
+    /// for it, the oldest first: a copy that comes that late is rarer than a caller. What belongs to
+    /// a call that lives has twice the room: it is served when new calls no longer are.
+    pub(crate) fn is_full(&mut self, is_in_dialog: bool) -> bool {
+        let most = self.config.max_transactions;
+        while self.clients.len() + self.servers.len() >= most
+            && let Some(oldest) = self.served.pop_front()
+        {
+            // A refusal without its ACK is said again, and ends by itself.
+            if self
+                .servers
+                .get(&oldest)
+                .is_some_and(|entry| !entry.is_unsettled())
+            {
+                self.forget_server(oldest);
+            }
+        }
+        let most = if is_in_dialog {
+            most.saturating_mul(2)
         } else {
-            room
+            most
         };
-        self.clients.len() + self.servers.len() >= room
+        self.clients.len() + self.servers.len() >= most
     }
 
     pub(crate) fn rng(&mut self) -> &mut StdRng {
