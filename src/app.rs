@@ -25,6 +25,7 @@ use crate::calls::ticket::Channels;
 use crate::calls::tools::{Known, Tools};
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};
+use crate::events::webhooks::Webhooks;
 use crate::net::media_engine::MediaHandle;
 use crate::net::rtp_socket::Ports;
 use crate::net::sip_endpoint::{SetDraining, SipHandle};
@@ -100,6 +101,13 @@ impl App {
         let classes = config.scheduled_classes.clone();
         let policy = policy(config);
         let http = HttpClient::new(policy).context("the HTTP client")?;
+        let deliveries = Arbiter::new();
+        let (webhooks, delivering) = Webhooks::new(store.clone(), writer.clone(), http.clone());
+        let vital = supervise::Vital("the dispatcher of webhooks");
+        deliveries.spawn(async move {
+            let _vital = vital;
+            delivering.await;
+        });
         let files = MediaFiles::new(&config.data);
         let speech = Speech::new(config.data.join("speech"));
         let sounds = SoundLibrary::new(files.clone(), speech, http.clone());
@@ -113,7 +121,7 @@ impl App {
         if threads.is_empty() {
             threads.push(sip_thread.clone());
         }
-        arbiters.push(records);
+        arbiters.extend([records, deliveries]);
         let sockets = on(&sip_thread, SipSockets::bind(config.sip))
             .await?
             .with_context(|| format!("SIP can't be served on {}", config.sip))?;
@@ -195,6 +203,7 @@ impl App {
             writer: writer.clone(),
             platform: platform(&root, &scheduler),
             http,
+            webhooks,
             media: files,
             metrics,
         };

@@ -53,6 +53,8 @@ pub const MEDIA_LATENESS: &str = "strowger_media_beat_lateness_seconds";
 pub const RECORDS_LOST: &str = "strowger_records_lost_total";
 /// HTTP requests answered, by status class.
 pub const HTTP_REQUESTS: &str = "strowger_http_requests_total";
+/// Attempts to deliver events to webhooks, by outcome (taken, refused).
+pub const WEBHOOK_ATTEMPTS: &str = "strowger_webhook_attempts_total";
 
 /// Starts logging. A second start in one process (tests) keeps the first.
 pub fn start_logging(format: LogFormat, filter: &str) {

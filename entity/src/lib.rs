@@ -27,3 +27,5 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod trunks;
 pub mod users;
+pub mod webhook_deliveries;
+pub mod webhooks;

@@ -20,6 +20,8 @@ mod m20260101_000014_create_idempotency_keys;
 mod m20260101_000015_bundle_events;
 mod m20260101_000016_create_api_keys;
 mod m20260101_000017_add_session_sources;
+mod m20260101_000027_create_webhooks;
+mod m20260101_000028_create_webhook_deliveries;
 mod m20260101_000030_create_audit_log;
 mod m20260101_000031_create_mail;
 
@@ -49,6 +51,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000015_bundle_events::Migration),
             Box::new(m20260101_000016_create_api_keys::Migration),
             Box::new(m20260101_000017_add_session_sources::Migration),
+            Box::new(m20260101_000027_create_webhooks::Migration),
+            Box::new(m20260101_000028_create_webhook_deliveries::Migration),
             Box::new(m20260101_000030_create_audit_log::Migration),
             Box::new(m20260101_000031_create_mail::Migration),
         ]

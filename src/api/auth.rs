@@ -174,13 +174,26 @@ async fn enter(request: &HttpRequest, scope: Option<Scope>) -> Result<(), Proble
     Ok(())
 }
 
-/// The token of `Authorization: Bearer`.
+/// The subprotocol of event streams by WebSocket.
+pub const PROTOCOL: &str = "strowger.events.v1";
+
+/// The subprotocols that a WebSocket client offers.
+pub fn protocols(request: &HttpRequest) -> impl Iterator<Item = &str> {
+    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+/// The token of `Authorization: Bearer`, or that which a browser offers as a subprotocol beside ours:
+/// it can set no header on a WebSocket, and an address is no place for a secret.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
-    let value = request
-        .headers()
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?;
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+        protocols(request).find(|one| *one == PROTOCOL)?;
+        return protocols(request).find_map(|one| one.strip_prefix("bearer."));
+    };
+    let value = value.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

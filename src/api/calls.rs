@@ -5,11 +5,10 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use strowger_domain::call::{Gap, Origin};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
-use strowger_domain::ids::{AccountId, CallId, EventId, LegId, ScheduledCallId};
+use strowger_domain::ids::{AccountId, CallId, ScheduledCallId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Tenant;
@@ -61,46 +60,6 @@ pub struct CallQuery {
     /// Started before this time.
     #[serde(rename = "created_at[lt]")]
     pub before: Option<DateTime<Utc>>,
-}
-
-/// A fact of the event catalogue.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Event)]
-pub struct EventView {
-    /// Its identifier.
-    pub id: EventId,
-    /// Its type in the catalogue.
-    #[serde(rename = "type")]
-    #[schema(example = "call.answered")]
-    pub kind: String,
-    /// When it happened.
-    #[serde(with = "strowger_domain::timestamp")]
-    pub time: DateTime<Utc>,
-    /// Where.
-    pub account: AccountId,
-    /// In which call.
-    pub call: Option<CallId>,
-    /// To which leg.
-    pub leg: Option<LegId>,
-    /// Counts within a call from 1, without gaps; 0 outside of a call.
-    pub sequence: u64,
-    /// What else is known.
-    pub data: Value,
-}
-
-impl From<Event> for EventView {
-    fn from(event: Event) -> Self {
-        Self {
-            id: event.id,
-            kind: event.kind,
-            time: event.time,
-            account: event.account,
-            call: event.call,
-            leg: event.leg,
-            sequence: event.sequence,
-            data: event.data,
-        }
-    }
 }
 
 /// What may be asked of a live call.
@@ -224,7 +183,7 @@ pub async fn act(
 
 /// Lists the events of a call, in their order.
 #[utoipa::path(get, path = "/v1/accounts/{account}/calls/{call}/events", tag = "calls",
-    responses((status = 200, body = Listed<EventView>)))]
+    responses((status = 200, body = Listed<Event>)))]
 pub async fn events(
     request: HttpRequest,
     tenant: Tenant,
@@ -232,9 +191,8 @@ pub async fn events(
 ) -> Result<HttpResponse, Problem> {
     let call = find(&api, &tenant, segment(&request, "call")?).await?;
     let events = api.store.events_of(&tenant.scope, call.id).await?;
-    let items = events.into_iter().map(EventView::from).collect();
     Ok(HttpResponse::Ok().json(Listed {
-        items,
+        items: events,
         next_cursor: None,
     }))
 }

@@ -1,27 +1,30 @@
-//! The event stream: server-sent events that a reader can leave and take up again.
+//! Events as they happen: server-sent events or WebSocket, on one address.
 
-use std::time::Duration;
+use std::collections::HashMap;
 
-use actix_web::http::header::{self, ContentEncoding};
+use actix_web::http::header::{self, ContentEncoding, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
+use actix_ws::{CloseCode, CloseReason, Message, MessageStream, Session};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Deserialize;
-use strowger_domain::ids::{CallId, EventId};
-use tokio::time::Instant;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use strowger_domain::ids::{AccountId, CallId, EventId, LegId};
+use tokio::sync::mpsc;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
-use super::auth::Tenant;
-use super::calls::EventView;
+use super::auth::{PROTOCOL, Tenant, protocols};
 use super::error::{Code, Problem};
+use super::event_stream::{Piece, Reader, WAITING, Wanted};
 use super::input::Query;
-use super::{Api, now, page};
-use crate::events::log::{CATALOGUE, Follower};
+use super::page::Listed;
+use super::{Api, page};
+use crate::events::catalogue::{self, CATALOGUE, EventType};
+use crate::events::log::Follower;
 use crate::store::events::Event;
 
-/// A comment line is sent when nothing else was for this long, so that proxies and readers know
-/// that the stream lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A WebSocket reader that has said nothing for so many heartbeats, not even pong, is gone.
+const SILENT_HEARTBEATS: u32 = 3;
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -32,22 +35,77 @@ pub struct EventQuery {
     pub descendants: Option<bool>,
     /// The events of one call only.
     pub call: Option<CallId>,
+    /// The events of calls from, to or by way of this E.164 number, and of the number itself.
+    pub number: Option<String>,
     /// These types only, separated by commas; `call.*` stands for all that begin so.
     pub types: Option<String>,
     /// The last event that was seen, as `Last-Event-ID`, which comes first.
     pub after: Option<EventId>,
 }
 
-/// Streams events as they happen, after those that were missed since `Last-Event-ID`. The stream
-/// ends with the access token; come back with a new one and the last id.
+/// A type of event.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventType)]
+pub struct EventTypeView {
+    /// Its name; webhooks and streams can ask for it.
+    #[serde(rename = "type")]
+    #[schema(example = "call.answered")]
+    kind: &'static str,
+    /// When it is told.
+    description: &'static str,
+    /// An event of this type, whose `data` have every field that there can be.
+    example: Event,
+}
+
+impl From<&EventType> for EventTypeView {
+    fn from(kind: &EventType) -> Self {
+        let id = Uuid::from_u128(0x0189_0a5d_96a2_74d9_a5b2_c3d4_e5f6_0718);
+        let of_call = kind.is_of_call();
+        let example = Event {
+            id: EventId::from_uuid(id),
+            kind: kind.name.to_owned(),
+            time: chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap_or_default(),
+            account: AccountId::from_uuid(id),
+            call: of_call.then(|| CallId::from_uuid(id)),
+            leg: (kind.subject() == "leg").then(|| LegId::from_uuid(id)),
+            sequence: u64::from(of_call),
+            data: kind.example(),
+        };
+        Self {
+            kind: kind.name,
+            description: kind.text,
+            example,
+        }
+    }
+}
+
+/// Lists the types of events, each with an example.
+#[utoipa::path(get, path = "/v1/event_types", tag = "events", security(()),
+    responses((status = 200, body = Listed<EventTypeView>)))]
+pub async fn event_types() -> HttpResponse {
+    HttpResponse::Ok().json(Listed {
+        items: CATALOGUE.iter().map(EventTypeView::from).collect(),
+        next_cursor: None,
+    })
+}
+
+/// Streams events as they happen, after those that were missed since `Last-Event-ID`.
+///
+/// With `Upgrade: websocket` they come by WebSocket, a JSON text each, else as server-sent events.
+/// The last that a stream tells is `stream.ended` (`StreamNotice`), with its cause (`too_slow`,
+/// `unauthorised`, `closing`) and the event from which to go on. By WebSocket there are
+/// `stream.opened` and `stream.heartbeat` too; server-sent events have comments in their place.
+/// A browser, which cannot set `Authorization` on a WebSocket, offers two subprotocols:
+/// `strowger.events.v1` and `bearer.` followed by the access token.
 #[utoipa::path(get, path = "/v1/accounts/{account}/events", tag = "events", params(EventQuery,
     ("Last-Event-ID" = Option<EventId>, Header, description = "The last event that was seen")),
-    responses((status = 200, content_type = "text/event-stream", body = EventView)))]
+    responses((status = 200, content_type = "text/event-stream", body = Event)))]
 pub async fn stream_events(
     request: HttpRequest,
     tenant: Tenant,
     api: web::Data<Api>,
     Query(query): Query<EventQuery>,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let seen = match request.headers().get("last-event-id") {
         None => query.after,
@@ -60,99 +118,130 @@ pub async fn stream_events(
             Some(id.ok_or_else(|| Problem::from(Code::MalformedQuery).detail(detail))?)
         }
     };
+    let settings = api.settings.streams;
     let wanted = Wanted {
         call: query.call,
+        number: query.number,
         types: types(query.types.as_deref())?,
+        calls: HashMap::new(),
     };
+    let open = api
+        .streams
+        .open(tenant.caller.standing.account.id, settings.most)?;
     let within = page::within(query.descendants, tenant.id());
     let (store, scope) = (api.store.clone(), tenant.scope.clone());
-    let follower = Follower::start(store, &api.writer, scope, within, seen).await?;
-    let left = (tenant.caller.until - now()).to_std().unwrap_or_default();
+    let follower = Follower::start(store.clone(), &api.writer, scope.clone(), within, seen).await?;
     let reader = Reader {
         follower,
+        store,
+        scope,
         wanted,
-        ends: Instant::now() + left,
-        begun: false,
+        request: request.clone(),
+        settings,
+        open,
     };
+    let (out, pieces) = mpsc::channel(WAITING);
+    if is_upgrade(&request) {
+        let (mut response, session, messages) = actix_ws::handle(&request, payload)
+            .map_err(|error| Problem::from(Code::MalformedBody).detail(error.to_string()))?;
+        if protocols(&request).any(|one| one == PROTOCOL) {
+            let protocol = HeaderValue::from_static(PROTOCOL);
+            response
+                .headers_mut()
+                .insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        actix_web::rt::spawn(reader.run(out));
+        actix_web::rt::spawn(serve_socket(session, messages, pieces));
+        return Ok(response);
+    }
+    actix_web::rt::spawn(reader.run(out));
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // A compressor would hold events back until it has enough of them.
         .insert_header(ContentEncoding::Identity)
         .insert_header(("x-accel-buffering", "no"))
         .content_type("text/event-stream")
-        .streaming(stream::unfold(reader, |mut reader| async move {
-            let bytes = reader.next().await?;
-            Some((Ok::<_, Problem>(bytes), reader))
+        .streaming(stream::unfold(pieces, |mut pieces| async move {
+            let piece = pieces.recv().await?;
+            Some((Ok::<_, Problem>(server_sent(piece)), pieces))
         })))
 }
 
-struct Wanted {
-    call: Option<CallId>,
-    types: Vec<String>,
+fn is_upgrade(request: &HttpRequest) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-impl Wanted {
-    fn takes(&self, event: &Event) -> bool {
-        let kind = self.types.is_empty()
-            || self
-                .types
-                .iter()
-                .any(|wanted| match wanted.strip_suffix('*') {
-                    Some(beginning) => event.kind.starts_with(beginning),
-                    None => event.kind == *wanted,
-                });
-        kind && (self.call.is_none() || event.call == self.call)
-    }
-}
-
-struct Reader {
-    follower: Follower,
-    wanted: Wanted,
-    ends: Instant,
-    begun: bool,
-}
-
-impl Reader {
-    /// The next piece of the stream; `None` ends it.
-    async fn next(&mut self) -> Option<Bytes> {
-        if !self.begun {
-            self.begun = true;
-            return Some(Bytes::from_static(b"retry: 2000\n: hello\n\n"));
+/// A piece as server-sent events. Only events have an id: a notice is nothing to come back to.
+fn server_sent(piece: Piece) -> Bytes {
+    let text = match (piece.notice(), piece) {
+        (_, Piece::Opened(_)) => "retry: 2000\n: hello\n\n".to_owned(),
+        (_, Piece::Heartbeat(_)) => ": beat\n\n".to_owned(),
+        (_, Piece::Events(events)) => events.iter().map(written).collect(),
+        (notice, Piece::Ended(..)) => {
+            let data = serde_json::to_string(&notice).unwrap_or_default();
+            format!("event: stream.ended\ndata: {data}\n\n")
         }
-        let heartbeat = Instant::now() + HEARTBEAT;
-        loop {
-            if Instant::now() >= self.ends {
-                return None;
-            }
-            let events = match self.follower.read().await {
-                Ok(events) => events,
-                Err(error) => {
-                    tracing::warn!(%error, "an event stream ends: the log cannot be read");
-                    return None;
+    };
+    Bytes::from(text)
+}
+
+fn written(event: &Event) -> String {
+    let data = serde_json::to_string(event).unwrap_or_default();
+    format!("id: {}\nevent: {}\ndata: {data}\n\n", event.id, event.kind)
+}
+
+/// Sends pieces by WebSocket until either side has had enough.
+async fn serve_socket(
+    mut session: Session,
+    mut messages: MessageStream,
+    mut pieces: mpsc::Receiver<Piece>,
+) {
+    let mut silent = 0;
+    loop {
+        tokio::select! {
+            piece = pieces.recv() => {
+                let Some(piece) = piece else { break };
+                if matches!(piece, Piece::Heartbeat(_)) {
+                    silent += 1;
+                    if silent > SILENT_HEARTBEATS || session.ping(b"").await.is_err() {
+                        break;
+                    }
                 }
-            };
-            let text: String = events
-                .into_iter()
-                .filter(|event| self.wanted.takes(event))
-                .map(written)
-                .collect();
-            if !text.is_empty() {
-                return Some(Bytes::from(text));
-            }
-            tokio::select! {
-                more = self.follower.wait() => if !more { return None },
-                () = tokio::time::sleep_until(heartbeat.min(self.ends)) => {
-                    return Some(Bytes::from_static(b": beat\n\n"));
+                let texts = match (piece.notice(), piece) {
+                    (Some(notice), _) => vec![serde_json::to_string(&notice)],
+                    (None, Piece::Events(events)) => {
+                        events.iter().map(serde_json::to_string).collect()
+                    }
+                    (None, _) => Vec::new(),
+                };
+                for text in texts {
+                    if session.text(text.unwrap_or_default()).await.is_err() {
+                        return;
+                    }
                 }
             }
+            message = messages.recv() => {
+                silent = 0;
+                match message {
+                    Some(Ok(Message::Ping(bytes))) => {
+                        if session.pong(&bytes).await.is_err() {
+                            return;
+                        }
+                    }
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                    // A reader has nothing to say.
+                    Some(Ok(_)) => {}
+                }
+            }
         }
     }
-}
-
-fn written(event: Event) -> String {
-    let view = EventView::from(event);
-    let data = serde_json::to_string(&view).unwrap_or_default();
-    format!("id: {}\nevent: {}\ndata: {data}\n\n", view.id, view.kind)
+    let reason = CloseReason {
+        code: CloseCode::Normal,
+        description: None,
+    };
+    // The reader may be gone.
+    let _ = session.close(Some(reason)).await;
 }
 
 fn types(text: Option<&str>) -> Result<Vec<String>, Problem> {
@@ -160,17 +249,9 @@ fn types(text: Option<&str>) -> Result<Vec<String>, Problem> {
         return Ok(Vec::new());
     };
     let wanted: Vec<String> = text.split(',').map(|one| one.trim().to_owned()).collect();
-    for one in &wanted {
-        let known = CATALOGUE
-            .iter()
-            .any(|(kind, _)| match one.strip_suffix('*') {
-                Some(beginning) => kind.starts_with(beginning),
-                None => kind == one,
-            });
-        if !known {
-            let detail = format!("types: `{one}` is no type of event");
-            return Err(Problem::from(Code::MalformedQuery).detail(detail));
-        }
+    if let Some(unknown) = wanted.iter().find(|one| !catalogue::is_known(one)) {
+        let detail = format!("types: `{unknown}` is no type of event");
+        return Err(Problem::from(Code::MalformedQuery).detail(detail));
     }
     Ok(wanted)
 }

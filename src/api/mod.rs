@@ -9,7 +9,9 @@ pub mod audit_log;
 pub mod auth;
 pub mod call_plans;
 pub mod calls;
+pub mod deliveries;
 pub mod error;
+pub mod event_stream;
 pub mod events;
 pub mod files;
 pub mod frame;
@@ -39,6 +41,7 @@ pub mod tokens;
 pub mod trunks;
 pub mod user_sessions;
 pub mod users;
+pub mod webhooks;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, TcpListener};
@@ -56,8 +59,10 @@ use strowger_domain::ids::AccountId;
 
 use crate::accounts::messages::Platform;
 use crate::events::http_client::HttpClient;
+use crate::events::webhooks::Webhooks;
 use crate::sound::media_files::MediaFiles;
 use crate::store::{Store, Writer};
+use event_stream::{StreamSettings, Streams};
 use limits::Buckets;
 use passwords::Passwords;
 use router::{Access, Router};
@@ -72,6 +77,8 @@ pub struct Settings {
     pub scheduled_classes: BTreeSet<NumberClass>,
     /// Requests of one account in any ten seconds.
     pub requests_per_10_s: u32,
+    /// How streams of events are kept.
+    pub streams: StreamSettings,
 }
 
 impl Default for Settings {
@@ -80,6 +87,7 @@ impl Default for Settings {
             country: Country::GB,
             scheduled_classes: NumberClass::SCHEDULABLE.into(),
             requests_per_10_s: 2000,
+            streams: StreamSettings::default(),
         }
     }
 }
@@ -95,6 +103,8 @@ pub struct Api {
     writer: Writer,
     platform: Platform,
     http: HttpClient,
+    webhooks: Webhooks,
+    streams: Streams,
     media: MediaFiles,
     metrics: PrometheusHandle,
     keys: Keys,
@@ -115,6 +125,8 @@ pub struct Parts {
     pub platform: Platform,
     /// Knows which addresses may be reached.
     pub http: HttpClient,
+    /// Sends events to webhooks.
+    pub webhooks: Webhooks,
     /// Where audio is.
     pub media: MediaFiles,
     /// Renders the metrics.
@@ -134,6 +146,8 @@ impl Api {
             writer: parts.writer,
             platform: parts.platform,
             http: parts.http,
+            webhooks: parts.webhooks,
+            streams: Streams::default(),
             media: parts.media,
             metrics: parts.metrics,
         })
@@ -306,6 +320,29 @@ fn routes() -> Router {
         .get(Scope::EventsRead, events::stream_events);
     r.at("/v1/system/signing_keys")
         .post(Scope::SystemWrite, signing_keys::rotate);
+    r.at("/v1/event_types")
+        .get(Access::Public, events::event_types);
+    r.at("/v1/accounts/{account}/webhooks")
+        .get(Scope::WebhooksRead, webhooks::list)
+        .post(Scope::WebhooksWrite, webhooks::create);
+    r.at("/v1/accounts/{account}/webhooks/enable")
+        .post(Scope::WebhooksWrite, webhooks::enable);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}")
+        .get(Scope::WebhooksRead, webhooks::read)
+        .patch(Scope::WebhooksWrite, webhooks::change)
+        .delete(Scope::WebhooksWrite, webhooks::remove);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}/rotate_secret")
+        .post(Scope::WebhooksWrite, webhooks::rotate_secret);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}/test")
+        .post(Scope::WebhooksWrite, webhooks::test);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}/replay")
+        .post(Scope::WebhooksWrite, webhooks::replay);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}/deliveries")
+        .get(Scope::WebhooksRead, deliveries::list);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}/deliveries/{delivery}")
+        .get(Scope::WebhooksRead, deliveries::read);
+    r.at("/v1/accounts/{account}/webhooks/{webhook}/deliveries/{delivery}/replay")
+        .post(Scope::WebhooksWrite, deliveries::replay);
     r.at("/system/health").get(Access::Public, system::health);
     r.at("/system/ready").get(Access::Public, system::ready);
     r.at("/system/metrics").get(Access::Public, system::metrics);

@@ -13,11 +13,11 @@ use utoipa::{Modify, OpenApi};
 use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
-    accounts, api_keys, audio, audit, audit_log, call_plans, calls, events, instances, numbers,
-    plan_checks, profile, recordings, routes, scheduled_calls, services, sessions, signing_keys,
-    system, trunks, user_sessions, users,
+    accounts, api_keys, audio, audit, audit_log, call_plans, calls, deliveries, events, instances,
+    numbers, plan_checks, profile, recordings, routes, scheduled_calls, services, sessions,
+    signing_keys, system, trunks, user_sessions, users, webhooks,
 };
-use crate::events::log::CATALOGUE;
+use crate::events::catalogue::CATALOGUE;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -53,7 +53,10 @@ use crate::events::log::CATALOGUE;
         recordings::list, recordings::read, recordings::remove, recordings::audio,
         services::list, services::read, services::put, services::remove,
         instances::start, instances::list, instances::read,
-        events::stream_events,
+        events::stream_events, events::event_types,
+        webhooks::list, webhooks::create, webhooks::enable, webhooks::read, webhooks::change,
+        webhooks::remove, webhooks::rotate_secret, webhooks::test, webhooks::replay,
+        deliveries::list, deliveries::read, deliveries::replay,
         system::health, system::ready, system::metrics,
     ),
     components(schemas(ProblemBody)),
@@ -76,7 +79,7 @@ impl Modify for Common {
         components.add_security_scheme("service", SecurityScheme::Http(service));
         let events: Vec<String> = CATALOGUE
             .iter()
-            .map(|(kind, text)| format!("- `{kind}`: {text}"))
+            .map(|one| format!("- `{}`: {}", one.name, one.text))
             .collect();
         let codes: Vec<String> = Code::ALL
             .iter()

@@ -170,6 +170,18 @@ id!(
     "an event"
 );
 id!(
+    WebhookId,
+    "whk",
+    "whk_01890a5d96a274d9a5b2c3d4e5f60718",
+    "a webhook"
+);
+id!(
+    DeliveryId,
+    "dlv",
+    "dlv_01890a5d96a274d9a5b2c3d4e5f60718",
+    "the delivery of an event to a webhook"
+);
+id!(
     SessionId,
     "ses",
     "ses_01890a5d96a274d9a5b2c3d4e5f60718",

@@ -26,3 +26,4 @@ pub mod queue;
 pub mod route;
 pub mod schedule;
 pub mod timestamp;
+pub mod webhook;

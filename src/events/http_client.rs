@@ -60,6 +60,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// Smaller than the client's, in bytes.
     pub max_body: Option<usize>,
+    /// Of a larger body the beginning will do; otherwise it is an error.
+    pub cuts_body: bool,
 }
 
 impl Request {
@@ -72,6 +74,7 @@ impl Request {
             body: Bytes::new(),
             timeout: None,
             max_body: None,
+            cuts_body: false,
         }
     }
 
@@ -95,7 +98,9 @@ pub struct Response {
     pub content_type: Option<String>,
     /// `Cache-Control`, where it was sent.
     pub cache_control: Option<String>,
-    /// The whole body.
+    /// `Retry-After`, where it was sent as seconds.
+    pub retry_after: Option<Duration>,
+    /// The whole body, or as much of it as was wanted.
     pub body: Bytes,
 }
 
@@ -203,22 +208,29 @@ impl HttpClient {
         };
         let (content_type, cache_control) =
             (text(header::CONTENT_TYPE), text(header::CACHE_CONTROL));
+        let retry_after = text(header::RETRY_AFTER).and_then(|value| value.trim().parse().ok());
         let status = response.status().as_u16();
         let announced = response.content_length().unwrap_or(0);
-        if usize::try_from(announced).map_or(true, |length| length > limit) {
+        let is_large = usize::try_from(announced).map_or(true, |length| length > limit);
+        if is_large && !request.cuts_body {
             return Err(HttpError::TooLarge { limit });
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if body.len() + chunk.len() > limit {
+            let room = limit - body.len();
+            if chunk.len() > room && !request.cuts_body {
                 return Err(HttpError::TooLarge { limit });
             }
-            body.extend_from_slice(&chunk);
+            body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+            if chunk.len() > room {
+                break;
+            }
         }
         Ok(Response {
             status,
             content_type,
             cache_control,
+            retry_after: retry_after.map(Duration::from_secs),
             body: body.freeze(),
         })
     }

@@ -1,4 +1,4 @@
-//! The event log: the catalogue of what is told, and readers that follow it.
+//! The event log: those who tell, and readers that follow it.
 //!
 //! Whoever has a fact to tell hands it to the store's [`Writer`]. A call numbers its own events
 //! without gaps. A reader waits for the writer and reads on from the last event that it has seen,
@@ -10,75 +10,9 @@ use strowger_domain::ids::{AccountId, EventId};
 use strowger_domain::schedule::ScheduledCall;
 use tokio::sync::watch;
 
+use super::catalogue::SCHEDULED_CALL_UPDATED;
 use crate::store::events::{self, Event, NewEvent};
 use crate::store::{AccountScope, Store, StoreError, Within, Writer};
-
-/// Every type of event, and when it is told.
-pub const CATALOGUE: &[(&str, &str)] = &[
-    (
-        CALL_STARTED,
-        "A call came, or the platform began to dial one.",
-    ),
-    ("call.ringing", "The first party of a call rings."),
-    ("call.answered", "The first party of a call is connected."),
-    (
-        "call.step",
-        "A call reached a node of its plan, or an action of its application.",
-    ),
-    (
-        "call.dialling",
-        "The first party of a call is being dialled.",
-    ),
-    (
-        "leg.media_lost",
-        "Nothing has been heard from a party of a call for half a minute.",
-    ),
-    (
-        "leg.tone",
-        "A tone was heard from the first party of a call that the platform dialled: busy, congestion, special_information, fax_calling, fax_answering or beep.",
-    ),
-    (
-        "call.annotated",
-        "A plan or an application put a value on record.",
-    ),
-    ("call.queued", "A call waits in a queue."),
-    (
-        "call.ended",
-        "A call is over: exactly one for each call, and its last.",
-    ),
-    ("leg.dialling", "A party of a call is being dialled."),
-    ("leg.ringing", "A party of a call rings."),
-    ("leg.answered", "A party of a call answered."),
-    (
-        "leg.ended",
-        "A party of a call has gone; with how it sounded both ways (loss, jitter, round trip, MOS).",
-    ),
-    (
-        "recording.ready",
-        "A recording is complete and can be read.",
-    ),
-    ("recording.failed", "A recording could not be made."),
-    (
-        "recording.paused",
-        "What is said is left out of a recording from now on.",
-    ),
-    ("recording.resumed", "A recording that was paused goes on."),
-    (
-        SCHEDULED_CALL_UPDATED,
-        "The state of a scheduled call changed.",
-    ),
-    (
-        "instance.updated",
-        "The state of an application instance changed.",
-    ),
-    ("instance.page", "A page of an application was asked for."),
-];
-
-/// A call came, or the platform began to dial one.
-pub const CALL_STARTED: &str = "call.started";
-
-/// The state of a scheduled call changed; [`tell_scheduled`] says what it holds.
-pub const SCHEDULED_CALL_UPDATED: &str = "scheduled_call.updated";
 
 /// Tells a fact that belongs to no call.
 pub fn tell(
@@ -154,6 +88,11 @@ impl Follower {
             last,
             written,
         })
+    }
+
+    /// The last event that was seen, or that was there at the start.
+    pub fn last(&self) -> Option<EventId> {
+        self.last
     }
 
     /// The next events, in the order of the log. Empty: there is none yet.

@@ -20,7 +20,7 @@ use crate::accounts::messages::{
 use crate::accounts::platform::Drain;
 use crate::calls::messages::{Progress, Stage};
 use crate::calls::ticket::ChannelsFreed;
-use crate::events::log;
+use crate::events::{catalogue, log};
 use crate::net::clock;
 use crate::numbers::messages::StartCall;
 use crate::store::scheduled_calls::ScheduledUpdate;
@@ -509,7 +509,7 @@ impl Scheduler {
         let now = clock::now().utc;
         log::tell(
             &self.writer,
-            log::SCHEDULED_CALL_UPDATED,
+            catalogue::SCHEDULED_CALL_UPDATED,
             account,
             data,
             now,

@@ -29,6 +29,7 @@ pub(super) async fn request(http: HttpClient, page: PageRequest) -> Result<PageR
         body: page.body.unwrap_or_default().into(),
         timeout: Some(TIMEOUT),
         max_body: Some(MAX_REPLY),
+        cuts_body: false,
     };
     match http.send(request).await {
         Ok(response) => Ok(PageReply {

@@ -7,9 +7,11 @@
 
 use super::scope::{AccountScope, Within};
 use super::{Store, StoreError, utc};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,16 +19,20 @@ use std::collections::HashMap;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId, EventId, LegId};
 use strowger_entity::events::{ActiveModel, Column, Entity, Model};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// One event of the catalogue.
-#[derive(Clone, Debug, PartialEq)]
+/// One event of the catalogue, as it is told.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Event {
     /// Its name.
     pub id: EventId,
-    /// Its type in the catalogue (`call.answered`).
+    /// Its type in the catalogue.
+    #[serde(rename = "type")]
+    #[schema(example = "call.answered")]
     pub kind: String,
     /// When it happened.
+    #[serde(with = "strowger_domain::timestamp")]
     pub time: DateTime<Utc>,
     /// Where.
     pub account: AccountId,
@@ -38,6 +44,15 @@ pub struct Event {
     pub sequence: u64,
     /// What else is known.
     pub data: Value,
+}
+
+/// A place in the log, behind which a reader goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPosition {
+    /// The bundle's place in the order of writing.
+    pub bundle: i64,
+    /// How many events of this bundle were seen.
+    pub seen: usize,
 }
 
 /// An event that is to be kept; it has its name from then on.
@@ -71,6 +86,9 @@ pub fn data(known: &impl Serialize) -> Box<RawValue> {
 const PLACES: u128 = 0xffff;
 /// The most events of a bundle: a reader that wants one reads all of them.
 const MOST_BUNDLED: usize = 200;
+
+/// No more time than this lies between the events of a bundle, even if the database was away.
+const LONGEST_BUNDLE: TimeDelta = TimeDelta::hours(1);
 
 /// An event within its bundle.
 #[derive(Serialize)]
@@ -197,6 +215,21 @@ pub fn call_ended(record: &CallRecord, sequence: u64, time: DateTime<Utc>) -> Ne
     }
 }
 
+/// The end of the log as it is now.
+pub(super) async fn end_of_log(db: &impl ConnectionTrait) -> Result<LogPosition, StoreError> {
+    let last = Entity::find()
+        .order_by_desc(Column::Position)
+        .one(db)
+        .await?;
+    let Some(last) = last else {
+        return Ok(LogPosition::default());
+    };
+    Ok(LogPosition {
+        bundle: last.position,
+        seen: unpack(&last)?.len(),
+    })
+}
+
 /// The last event of a call: its number, 0 when there is none, and its time.
 pub(super) async fn last_of(
     db: &impl ConnectionTrait,
@@ -224,16 +257,30 @@ impl Store {
         after: Option<EventId>,
         limit: u64,
     ) -> Result<Vec<Event>, StoreError> {
-        let within = self.within(scope, within, Column::AccountId).await?;
-        let seen = match after {
-            Some(id) => self.position_of(scope, id).await?.map(|at| (at, id)),
+        let bundle = match after {
+            Some(id) => self.position_of(scope, id).await?,
             None => None,
         };
+        let seen = after.map_or(0, |id| place_of(id) + 1);
+        let position = bundle.map(|bundle| LogPosition { bundle, seen });
+        let read = self.read_log(scope, within, position.unwrap_or_default(), limit);
+        Ok(read.await?.into_iter().map(|(_, event)| event).collect())
+    }
+
+    /// The events behind this place of the log, in the order of writing, each with the place behind
+    /// it.
+    pub async fn read_log(
+        &self,
+        scope: &AccountScope,
+        within: Within,
+        after: LogPosition,
+        limit: u64,
+    ) -> Result<Vec<(LogPosition, Event)>, StoreError> {
+        let within = self.within(scope, within, Column::AccountId).await?;
         // The bundle of the last event that was seen comes again, for what stands behind it.
-        let from = seen.map_or(0, |(position, _)| position);
         let models = Entity::find()
             .filter(within)
-            .filter(Column::Position.gte(from))
+            .filter(Column::Position.gte(after.bundle))
             .order_by_asc(Column::Position)
             .limit(limit.saturating_add(1))
             .all(&self.db)
@@ -241,14 +288,115 @@ impl Store {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut events = Vec::new();
         for model in models {
-            let first = match seen {
-                Some((position, id)) if position == model.position => place_of(id) + 1,
-                _ => 0,
+            let bundle = model.position;
+            let first = if bundle == after.bundle {
+                after.seen
+            } else {
+                0
             };
-            events.extend(unpack(&model)?.into_iter().skip(first));
+            let unseen = unpack(&model)?.into_iter().enumerate().skip(first);
+            events.extend(unseen.map(|(place, event)| {
+                let seen = place + 1;
+                (LogPosition { bundle, seen }, event)
+            }));
             if events.len() >= limit {
                 events.truncate(limit);
                 break;
+            }
+        }
+        Ok(events)
+    }
+
+    /// The accounts of which events stand behind this bundle, each with the last of them, in the
+    /// order of writing.
+    pub async fn told_since(
+        &self,
+        scope: &AccountScope,
+        bundle: i64,
+        limit: u64,
+    ) -> Result<Vec<(i64, AccountId)>, StoreError> {
+        let rows: Vec<(i64, Uuid)> = Entity::find()
+            .select_only()
+            .column(Column::Position)
+            .column(Column::AccountId)
+            .filter(scope.sees(Column::AccountId))
+            .filter(Column::Position.gt(bundle))
+            .order_by_asc(Column::Position)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let told = rows.into_iter();
+        Ok(told
+            .map(|(bundle, account)| (bundle, AccountId::from_uuid(account)))
+            .collect())
+    }
+
+    /// The end of the log as it is now.
+    pub async fn end_of_log(&self) -> Result<LogPosition, StoreError> {
+        end_of_log(&self.db).await
+    }
+
+    /// Events of this time, as far as they are within, each with its bundle's place; at most so
+    /// many, and none when there are more.
+    pub(super) async fn events_between(
+        &self,
+        within: Condition,
+        (from, before): (DateTime<Utc>, DateTime<Utc>),
+        takes: impl Fn(&Event) -> bool,
+        most: usize,
+    ) -> Result<Option<Vec<(i64, Event)>>, StoreError> {
+        let mut found = Vec::new();
+        let mut after = 0;
+        loop {
+            let models = Entity::find()
+                .filter(within.clone())
+                .filter(Column::LastTime.gte(utc(from)))
+                .filter(Column::LastTime.lt(utc(before + LONGEST_BUNDLE)))
+                .filter(Column::Position.gt(after))
+                .order_by_asc(Column::Position)
+                .limit(500)
+                .all(&self.db)
+                .await?;
+            let Some(last) = models.last() else {
+                return Ok(Some(found));
+            };
+            after = last.position;
+            for model in &models {
+                let events = unpack(model)?.into_iter();
+                let wanted = events
+                    .filter(|event| (from..before).contains(&event.time) && takes(event))
+                    .map(|event| (model.position, event));
+                found.extend(wanted);
+            }
+            if found.len() > most {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The events of these names, as far as they are still kept.
+    pub(super) async fn events_named(
+        &self,
+        names: impl IntoIterator<Item = EventId>,
+    ) -> Result<HashMap<EventId, Event>, StoreError> {
+        let names: std::collections::HashSet<EventId> = names.into_iter().collect();
+        let mut bundles: Vec<Uuid> = names.iter().map(|name| bundle_of(*name)).collect();
+        bundles.sort_unstable();
+        bundles.dedup();
+        let mut events = HashMap::new();
+        for some in bundles.chunks(200) {
+            let models = Entity::find()
+                .filter(Column::Id.is_in(some.iter().copied()))
+                .all(&self.db)
+                .await?;
+            for model in models {
+                let wanted = unpack(&model)?.into_iter();
+                events.extend(
+                    wanted
+                        .filter(|event| names.contains(&event.id))
+                        .map(|event| (event.id, event)),
+                );
             }
         }
         Ok(events)

@@ -10,6 +10,7 @@ pub mod audio;
 pub mod audit_log;
 pub mod call_plans;
 pub mod calls;
+pub mod deliveries;
 pub mod error;
 pub mod events;
 pub mod idempotency;
@@ -30,6 +31,7 @@ mod tests;
 mod text;
 pub mod trunks;
 pub mod users;
+pub mod webhooks;
 pub mod writer;
 
 pub use error::StoreError;

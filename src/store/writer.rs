@@ -13,7 +13,7 @@ mod batch;
 mod insert;
 mod task;
 
-pub(super) use batch::{write_calls, write_events, write_scheduled};
+pub(super) use batch::{write_calls, write_deliveries, write_events, write_scheduled};
 
 use super::Store;
 use super::events::NewEvent;

@@ -33,3 +33,4 @@ mod storm;
 mod supervision;
 mod tenancy;
 mod trunk;
+mod webhooks;

@@ -18,6 +18,7 @@ use crate::accounts::messages::{
 };
 use crate::api::{Api, Parts, Settings, passwords, serve, tokens};
 use crate::events::http_client::{HttpClient, Policy};
+use crate::events::webhooks::Webhooks;
 use crate::sound::media_files::MediaFiles;
 use crate::store::api_keys::ApiKey;
 use crate::store::testing::{Sample, TestDatabase};
@@ -182,12 +183,20 @@ impl Bench {
             wake_scheduler: stage.clone().recipient(),
             observe: stage.clone().recipient(),
         };
+        let policy = Policy {
+            allowed: vec!["127.0.0.2/32".parse().unwrap()],
+            ..Policy::default()
+        };
+        let http = HttpClient::new(policy).unwrap();
+        let (webhooks, delivering) = Webhooks::new(store.clone(), writer.clone(), http.clone());
+        actix_web::rt::spawn(delivering);
         let parts = Parts {
             settings,
             store: store.clone(),
             writer: writer.clone(),
             platform,
-            http: HttpClient::new(Policy::default()).unwrap(),
+            http,
+            webhooks,
             media: MediaFiles::new(folder.path()),
             metrics: crate::telemetry::start_metrics(),
         };

@@ -13,3 +13,4 @@ mod services;
 mod sessions;
 mod stream;
 mod tenancy;
+mod webhooks;

@@ -28,6 +28,8 @@ fn filled(path: &str, account: &str, own: &Belongings, call: &str) -> String {
         .replace("{recording}", "rec_00000000000000000000000000000000")
         .replace("{service}", "survey")
         .replace("{instance}", &own.instance.to_string())
+        .replace("{webhook}", "whk_00000000000000000000000000000000")
+        .replace("{delivery}", "dlv_00000000000000000000000000000000")
 }
 
 fn tenant_routes() -> Vec<(Method, &'static str)> {
@@ -92,6 +94,7 @@ async fn what_another_branch_owns_is_not_found_below_the_own_account() {
             _ if path.ends_with("/draft") => json!({"format_version": 1, "nodes": []}),
             _ if path.ends_with("/actions") => json!({"action": "hang_up"}),
             _ if path.ends_with("/start") => json!({"to": "+447700900001"}),
+            _ if path.ends_with("{webhook}/replay") => json!({"from": "2026-11-20T12:00:00Z"}),
             _ if path.ends_with("/simulate") => {
                 json!({"origin": "inbound", "called": "+441632960001",
                     "at": "2026-11-20T12:00:00Z"})
@@ -196,6 +199,7 @@ async fn a_route_without_a_scope_tells_only_about_oneself() {
             "/v1/me",
             "/v1/.well-known/",
             "/v1/openapi.json",
+            "/v1/event_types",
             "/system/",
         ];
         assert!(known.iter().any(|one| path.starts_with(one)), "{path}");

@@ -64,6 +64,8 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::trunks::Entity).await;
         is_empty_table(&store, entity::api_keys::Entity).await;
         is_empty_table(&store, entity::users::Entity).await;
+        is_empty_table(&store, entity::webhook_deliveries::Entity).await;
+        is_empty_table(&store, entity::webhooks::Entity).await;
         store.close().await.unwrap();
     })
     .await;

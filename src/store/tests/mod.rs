@@ -7,6 +7,7 @@ mod plans;
 mod scheduled_calls;
 mod sign_in;
 mod tenancy;
+mod webhooks;
 mod writer;
 
 use super::Store;

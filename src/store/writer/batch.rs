@@ -125,3 +125,16 @@ pub(in crate::store) async fn write_events(
 ) -> Result<(), StoreError> {
     insert(db, events::bundles(told, name), Some("position"), KEEP).await
 }
+
+/// Writes deliveries to webhooks: as they are now, or only those that are not there yet.
+pub(in crate::store) async fn write_deliveries(
+    db: &impl ConnectionTrait,
+    rows: Vec<strowger_entity::webhook_deliveries::Model>,
+    anew: bool,
+) -> Result<(), StoreError> {
+    if anew {
+        let names = columns::<strowger_entity::webhook_deliveries::Entity>();
+        return insert(db, active(rows), None, &update("id", &names, "")).await;
+    }
+    insert(db, active(rows), None, "ON CONFLICT DO NOTHING").await
+}

@@ -69,6 +69,10 @@ async fn serve(config: &Config, files: Option<u32>) -> (Child, SocketAddr, Socke
         .args(["--drain-s", &config.drain.as_secs().to_string()])
         .args(["--sip-t1-ms", &config.sip_t1.as_millis().to_string()])
         .args(["--shed-after-ms", "0"])
+        .arg(format!(
+            "--allow-private-fetch={}",
+            config.allow_private_fetch
+        ))
         .args(["--log-format", "json"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

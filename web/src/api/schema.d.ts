@@ -500,8 +500,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams events as they happen, after those that were missed since `Last-Event-ID`. The stream
-         *     ends with the access token; come back with a new one and the last id.
+         * Streams events as they happen, after those that were missed since `Last-Event-ID`.
+         * @description With `Upgrade: websocket` they come by WebSocket, a JSON text each, else as server-sent events.
+         *     The last that a stream tells is `stream.ended` (`StreamNotice`), with its cause (`too_slow`,
+         *     `unauthorised`, `closing`) and the event from which to go on. By WebSocket there are
+         *     `stream.opened` and `stream.heartbeat` too; server-sent events have comments in their place.
+         *     A browser, which cannot set `Authorization` on a WebSocket, offers two subprotocols:
+         *     `strowger.events.v1` and `bearer.` followed by the access token.
          */
         get: operations["accounts_events_stream_events"];
         put?: never;
@@ -903,6 +908,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the webhooks of an account. */
+        get: operations["accounts_webhooks_list"];
+        put?: never;
+        /** Creates a webhook. It gets what happens from now on. Its secret is told in this answer only. */
+        post: operations["accounts_webhooks_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets disabled webhooks get events again. */
+        post: operations["accounts_webhooks_enable_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a webhook. */
+        get: operations["accounts_webhooks_read"];
+        put?: never;
+        post?: never;
+        /** Removes a webhook with its deliveries. */
+        delete: operations["accounts_webhooks_remove"];
+        options?: never;
+        head?: never;
+        /** Changes a webhook. */
+        patch: operations["accounts_webhooks_change"];
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the deliveries of a webhook, the latest first. They are kept for 30 days. */
+        get: operations["accounts_webhooks_deliveries_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}/deliveries/{delivery}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a delivery with what is sent. */
+        get: operations["accounts_webhooks_deliveries_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends an event once more, with the same `webhook-id`. */
+        post: operations["accounts_webhooks_deliveries_replay_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends again what happened in a time, at most 10,000 events. */
+        post: operations["accounts_webhooks_replay_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}/rotate_secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a webhook a new secret, told in this answer only. For a while the one before signs too. */
+        post: operations["accounts_webhooks_rotate_secret_rotate_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a `webhook.test` event at once, and answers how that went. */
+        post: operations["accounts_webhooks_test_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/logout": {
         parameters: {
             query?: never;
@@ -1003,6 +1164,23 @@ export interface paths {
         put?: never;
         /** Gets an access token. */
         post: operations["auth_token_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/event_types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the types of events, each with an example. */
+        get: operations["event_types_event_types"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1239,6 +1417,28 @@ export interface components {
             /** @description Networks from which it may be used; absent: from anywhere. */
             allowed_sources?: string[];
         };
+        /** @description The last attempt of a delivery. */
+        Attempt: {
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            /**
+             * Format: int32
+             * @description The endpoint's HTTP status; null: it did not answer.
+             */
+            status?: number | null;
+            /**
+             * Format: int32
+             * @description How long it took, in milliseconds.
+             */
+            latency_ms: number;
+            /** @description What went wrong. */
+            failure?: string | null;
+            /** @description The first kilobyte of the answer's body. */
+            response?: string | null;
+        };
         /** @description An audio file. */
         Audio: {
             /** @description Its identifier; call plans name it by this. */
@@ -1453,6 +1653,57 @@ export interface components {
          * @enum {string}
          */
         Cause: "unallocated_number" | "no_route_to_transit_network" | "no_route_to_destination" | "normal_clearing" | "user_busy" | "no_user_responding" | "no_answer" | "subscriber_absent" | "call_rejected" | "number_changed" | "exchange_routing_error" | "non_selected_user_clearing" | "destination_out_of_order" | "invalid_number_format" | "facility_rejected" | "normal_unspecified" | "no_circuit" | "network_out_of_order" | "temporary_failure" | "congestion" | "channel_not_available" | "resource_unavailable" | "incoming_calls_barred" | "bearer_not_authorized" | "bearer_not_available" | "service_unavailable" | "bearer_not_implemented" | "restricted_bearer_only" | "service_not_implemented" | "not_in_closed_user_group" | "incompatible_destination" | "invalid_message" | "recovery_on_timer" | "protocol_error" | "interworking";
+        /** @description An event on its way to a webhook. */
+        Delivery: {
+            /** @description Its identifier. */
+            id: components["schemas"]["DeliveryId"];
+            /** @description To where. */
+            webhook: components["schemas"]["WebhookId"];
+            /** @description Which event; `webhook-id` of every attempt. */
+            event: components["schemas"]["EventId"];
+            /**
+             * @description The event's type.
+             * @example call.ended
+             */
+            type: string;
+            /** @description The event's account. */
+            account: components["schemas"]["AccountId"];
+            call?: components["schemas"]["CallId"] | null;
+            /** @description How far it is. */
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it was last to be tried.
+             */
+            due_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it is tried.
+             */
+            expires_at: string;
+            last_attempt?: components["schemas"]["Attempt"] | null;
+            /**
+             * Format: date-time
+             * @description When it was taken from the log of events.
+             */
+            created_at: string;
+        };
+        /** @example dlv_01890a5d96a274d9a5b2c3d4e5f60718 */
+        DeliveryId: string;
+        /**
+         * @description How far a delivery is.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /** @description A delivery and what is sent. */
+        DeliveryWithPayload: components["schemas"]["Delivery"] & {
+            payload?: components["schemas"]["Event"] | null;
+        };
         /**
          * @example +447700900123
          * @example sip:alice@example.com
@@ -1469,14 +1720,27 @@ export interface components {
          */
         Direction: "inbound" | "outbound";
         /**
+         * @description Why a webhook gets nothing.
+         * @enum {string}
+         */
+        DisabledCause: "by_hand" | "gone" | "failing";
+        /**
          * @description A telephone number in international form: `+` and 7 to 15 digits that begin with an assigned
          *     calling code.
          * @example +441632960001
          */
         E164: string;
-        /** @description A fact of the event catalogue. */
+        /** @description Which webhooks. */
+        EnableInput: {
+            /**
+             * @description These; absent: all of the account that are disabled.
+             * @default null
+             */
+            webhooks: components["schemas"]["WebhookId"][] | null;
+        };
+        /** @description One event of the catalogue, as it is told. */
         Event: {
-            /** @description Its identifier. */
+            /** @description Its name. */
             id: components["schemas"]["EventId"];
             /**
              * @description Its type in the catalogue.
@@ -1502,6 +1766,18 @@ export interface components {
         };
         /** @example evt_01890a5d96a274d9a5b2c3d4e5f60718 */
         EventId: string;
+        /** @description A type of event. */
+        EventType: {
+            /**
+             * @description Its name; webhooks and streams can ask for it.
+             * @example call.answered
+             */
+            type: string;
+            /** @description When it is told. */
+            description: string;
+            /** @description An event of this type, whose `data` have every field that there can be. */
+            example: components["schemas"]["Event"];
+        };
         /** @description One fault of an input: where, which, and in words. */
         Fault: {
             /** @description Where it stands in the document: a JSON pointer (RFC 6901); empty: the document itself. */
@@ -1969,10 +2245,55 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list, the newest first. */
-        Listed_Event: {
+        Listed_Delivery: {
             /** @description The items. */
             items: {
                 /** @description Its identifier. */
+                id: components["schemas"]["DeliveryId"];
+                /** @description To where. */
+                webhook: components["schemas"]["WebhookId"];
+                /** @description Which event; `webhook-id` of every attempt. */
+                event: components["schemas"]["EventId"];
+                /**
+                 * @description The event's type.
+                 * @example call.ended
+                 */
+                type: string;
+                /** @description The event's account. */
+                account: components["schemas"]["AccountId"];
+                call?: components["schemas"]["CallId"] | null;
+                /** @description How far it is. */
+                state: components["schemas"]["DeliveryState"];
+                /**
+                 * Format: int32
+                 * @description How often it was tried.
+                 */
+                attempts: number;
+                /**
+                 * Format: date-time
+                 * @description When it was last to be tried.
+                 */
+                due_at: string;
+                /**
+                 * Format: date-time
+                 * @description Until when it is tried.
+                 */
+                expires_at: string;
+                last_attempt?: components["schemas"]["Attempt"] | null;
+                /**
+                 * Format: date-time
+                 * @description When it was taken from the log of events.
+                 */
+                created_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Event: {
+            /** @description The items. */
+            items: {
+                /** @description Its name. */
                 id: components["schemas"]["EventId"];
                 /**
                  * @description Its type in the catalogue.
@@ -1995,6 +2316,23 @@ export interface components {
                 sequence: number;
                 /** @description What else is known. */
                 data: unknown;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_EventType: {
+            /** @description The items. */
+            items: {
+                /**
+                 * @description Its name; webhooks and streams can ask for it.
+                 * @example call.answered
+                 */
+                type: string;
+                /** @description When it is told. */
+                description: string;
+                /** @description An event of this type, whose `data` have every field that there can be. */
+                example: components["schemas"]["Event"];
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
@@ -2337,6 +2675,58 @@ export interface components {
                 published_by?: components["schemas"]["UserId"] | null;
                 /** @description What was said about it. */
                 note: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Webhook: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["WebhookId"];
+                /** @description Whose events. */
+                account: components["schemas"]["AccountId"];
+                /**
+                 * @description The endpoint.
+                 * @example https://app.example.com/events
+                 */
+                url: string;
+                /**
+                 * @description Types of events, or beginnings of types (`call.*`); empty: all.
+                 * @example [
+                 *       "call.*",
+                 *       "recording.ready"
+                 *     ]
+                 */
+                event_types: string[];
+                /** @description What people call it. */
+                description: string;
+                /** @description Events of the accounts below are sent too. */
+                include_descendants: boolean;
+                /** @description Whether it gets events. */
+                status: components["schemas"]["WebhookStatus"];
+                disabled_cause?: components["schemas"]["DisabledCause"] | null;
+                /**
+                 * Format: date-time
+                 * @description Since when it is disabled.
+                 */
+                disabled_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Since when the endpoint has taken nothing, though it was tried.
+                 */
+                failing_since?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Until when the secret before the present one signs too.
+                 */
+                previous_secret_until?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was created.
+                 */
+                created_at: string;
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
@@ -2854,6 +3244,24 @@ export interface components {
             /** @description The call, and what its parties do. */
             script: components["schemas"]["PlanScript"];
         };
+        /** @description A time of which everything is sent again. */
+        ReplayInput: {
+            /**
+             * Format: date-time
+             * @description What happened at this time or later.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description What happened before this time; absent: until now.
+             */
+            to?: string | null;
+        };
+        /** @description How much is sent again. */
+        Replayed: {
+            /** @description Deliveries that wait now. */
+            deliveries: number;
+        };
         /** @description A request for a scheduled call, as it comes. */
         Request: {
             /**
@@ -2902,6 +3310,15 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "standard" | "read_only";
+        /** @description How the secret is changed. */
+        RotateInput: {
+            /**
+             * Format: int32
+             * @description How long the secret of now signs as well (0 to 168; 24 when absent), in hours.
+             * @default null
+             */
+            overlap_h: number | null;
+        };
         /** @description A rule that sends numbers to a trunk; descendants inherit it. */
         Route: {
             /** @description Its identifier. */
@@ -3384,6 +3801,104 @@ export interface components {
         VersionView: components["schemas"]["VersionRow"] & {
             /** @description The plan. */
             plan: components["schemas"]["Plan"];
+        };
+        /** @description Where events are sent. */
+        Webhook: {
+            /** @description Its identifier. */
+            id: components["schemas"]["WebhookId"];
+            /** @description Whose events. */
+            account: components["schemas"]["AccountId"];
+            /**
+             * @description The endpoint.
+             * @example https://app.example.com/events
+             */
+            url: string;
+            /**
+             * @description Types of events, or beginnings of types (`call.*`); empty: all.
+             * @example [
+             *       "call.*",
+             *       "recording.ready"
+             *     ]
+             */
+            event_types: string[];
+            /** @description What people call it. */
+            description: string;
+            /** @description Events of the accounts below are sent too. */
+            include_descendants: boolean;
+            /** @description Whether it gets events. */
+            status: components["schemas"]["WebhookStatus"];
+            disabled_cause?: components["schemas"]["DisabledCause"] | null;
+            /**
+             * Format: date-time
+             * @description Since when it is disabled.
+             */
+            disabled_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when the endpoint has taken nothing, though it was tried.
+             */
+            failing_since?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the present one signs too.
+             */
+            previous_secret_until?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+        };
+        /** @example whk_01890a5d96a274d9a5b2c3d4e5f60718 */
+        WebhookId: string;
+        /** @description A webhook to be created. */
+        WebhookInput: {
+            /** @description The endpoint: an absolute `https` or `http` URL. */
+            url: string;
+            /** @description Types of events, or beginnings of types (`call.*`); absent or empty: all. */
+            event_types?: string[];
+            /** @description What people call it. */
+            description?: string;
+            /** @description Whether events of the accounts below are sent too. */
+            include_descendants?: boolean;
+        };
+        /** @description What shall be changed. */
+        WebhookPatch: {
+            /**
+             * @description The endpoint.
+             * @default null
+             */
+            url: string | null;
+            /**
+             * @description Types of events, or beginnings of types; empty: all.
+             * @default null
+             */
+            event_types: string[] | null;
+            /**
+             * @description What people call it.
+             * @default null
+             */
+            description: string | null;
+            /**
+             * @description Whether events of the accounts below are sent too.
+             * @default null
+             */
+            include_descendants: boolean | null;
+            /** @default null */
+            status: components["schemas"]["WebhookStatus"] | null;
+        };
+        /**
+         * @description Whether a webhook gets events.
+         * @enum {string}
+         */
+        WebhookStatus: "active" | "disabled";
+        /** @description A webhook with its new secret. */
+        WebhookWithSecret: components["schemas"]["Webhook"] & {
+            /**
+             * @description Signs what is sent (Standard Webhooks); told this once and never again.
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
         };
     };
     responses: never;
@@ -4724,6 +5239,8 @@ export interface operations {
                 descendants?: boolean;
                 /** @description The events of one call only. */
                 call?: components["schemas"]["CallId"];
+                /** @description The events of calls from, to or by way of this E.164 number, and of the number itself. */
+                number?: string;
                 /** @description These types only, separated by commas; `call.*` stands for all that begin so. */
                 types?: string;
                 /** @description The last event that was seen, as `Last-Event-ID`, which comes first. */
@@ -6065,6 +6582,432 @@ export interface operations {
             };
         };
     };
+    accounts_webhooks_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_enable_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnableInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_deliveries_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Waiting, taken or given up; absent: all. */
+                state?: "pending" | "delivered" | "failed";
+            };
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Delivery"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_deliveries_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the delivery */
+                delivery: string;
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryWithPayload"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_deliveries_replay_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the delivery */
+                delivery: string;
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_replay_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayInput"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_rotate_secret_rotate_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_webhooks_test_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the webhook */
+                webhook: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attempt"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     auth_logout_logout: {
         parameters: {
             query?: never;
@@ -6265,6 +7208,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_types_event_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_EventType"];
                 };
             };
             /** @description A problem (RFC 9457) */
