@@ -38,6 +38,7 @@ use crate::services::messages::Instances;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
 use crate::sound::speech::Speech;
+use crate::sound::storage::Storage;
 use crate::store::writer::WriterSettings;
 use crate::store::{AccountScope, Store, StoreError, Writer};
 use crate::supervise;
@@ -109,6 +110,7 @@ impl App {
             delivering.await;
         });
         let files = MediaFiles::new(&config.data);
+        let storage = Storage::new(store.stored_bytes(&AccountScope::platform()).await?);
         let speech = Speech::new(config.data.join("speech"));
         let sounds = SoundLibrary::new(files.clone(), speech, http.clone());
 
@@ -153,6 +155,7 @@ impl App {
             media: media.clone(),
             sounds,
             files: files.clone(),
+            storage: storage.clone(),
             writer: writer.clone(),
             known,
             conferences: root.clone().recipient(),
@@ -205,6 +208,7 @@ impl App {
             http,
             webhooks,
             media: files,
+            storage,
             metrics,
         };
         let api = api::Api::new(parts).await.context("the API")?;
@@ -332,6 +336,7 @@ fn opening(cut: &ScheduledCall, call: CallId, account: AccountId) -> Opening {
         origin: Origin::Scheduled,
         service_number: Some(cut.booking.service_number.to_string()),
         calling: Some(cut.booking.presented().to_string()),
+        withheld_calling: None,
         called: cut.booking.first_party.to_string(),
         scheduled_call: Some(cut.id),
         instance: None,
@@ -343,6 +348,7 @@ fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
         live_calls: root.clone().recipient(),
         find_call: root.clone().recipient(),
         hang_up: root.clone().recipient(),
+        count_calls: root.clone().recipient(),
         pause_recordings: root.clone().recipient(),
         start_service: root.clone().recipient(),
         directory_changed: root.clone().recipient(),

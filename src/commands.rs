@@ -4,7 +4,9 @@ use std::io::{BufRead, Write};
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
-use strowger_domain::account::{Account, AccountKind, AccountStatus, Limits, Permissions, Role};
+use strowger_domain::account::{
+    Account, AccountKind, AccountStatus, Contact, Limits, Permissions, Role,
+};
 use strowger_domain::ids::{AccountId, AuditEntryId, UserId};
 use uuid::Uuid;
 
@@ -189,6 +191,7 @@ pub(crate) async fn root_account(store: &Store, name: &str) -> anyhow::Result<Ac
         kind: AccountKind::Carrier,
         name: name.trim().to_owned(),
         reference: None,
+        contact: Contact::default(),
         status: AccountStatus::Active,
         time_zone: chrono_tz::Europe::London,
         permissions: Permissions::all(),

@@ -187,6 +187,11 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Actor> Children<K, A> {
         }
     }
 
+    /// Forgets a child for good: with its last address gone it ends.
+    pub fn dismiss(&mut self, key: &K) {
+        self.living.remove(key);
+    }
+
     /// A child went down: re-creates it unless it was done.
     pub fn bury(&mut self, down: &Down<K>) -> Fate {
         match self.living.get(&down.key) {

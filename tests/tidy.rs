@@ -153,6 +153,7 @@ const ONLY: &[(&str, &[&str], &str)] = &[
             "src/events/webhooks.rs",
             "src/events/webhooks/",
             "src/api/auth.rs",
+            "src/api/usage.rs",
             "src/app.rs",
             "src/demo.rs",
             "src/demo/",

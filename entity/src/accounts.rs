@@ -13,6 +13,7 @@ pub struct Model {
     pub kind: String,
     pub name: String,
     pub reference: Option<String>,
+    pub contact: Option<Json>,
     pub status: String,
     pub time_zone: String,
     pub permissions: Json,

@@ -12,6 +12,7 @@ pub struct Model {
     pub origin: String,
     pub service_number: Option<String>,
     pub calling: Option<String>,
+    pub withheld_calling: Option<String>,
     pub called: String,
     pub state: String,
     pub started_at: ChronoDateTimeUtc,

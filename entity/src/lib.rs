@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audio;
 pub mod audit_log;
+pub mod brandings;
 pub mod call_legs;
 pub mod call_plan_versions;
 pub mod call_plans;

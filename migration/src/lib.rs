@@ -20,6 +20,9 @@ mod m20260101_000014_create_idempotency_keys;
 mod m20260101_000015_bundle_events;
 mod m20260101_000016_create_api_keys;
 mod m20260101_000017_add_session_sources;
+mod m20260101_000020_add_withheld_calling;
+mod m20260101_000021_add_contact;
+mod m20260101_000022_create_brandings;
 mod m20260101_000027_create_webhooks;
 mod m20260101_000028_create_webhook_deliveries;
 mod m20260101_000030_create_audit_log;
@@ -51,6 +54,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000015_bundle_events::Migration),
             Box::new(m20260101_000016_create_api_keys::Migration),
             Box::new(m20260101_000017_add_session_sources::Migration),
+            Box::new(m20260101_000020_add_withheld_calling::Migration),
+            Box::new(m20260101_000021_add_contact::Migration),
+            Box::new(m20260101_000022_create_brandings::Migration),
             Box::new(m20260101_000027_create_webhooks::Migration),
             Box::new(m20260101_000028_create_webhook_deliveries::Migration),
             Box::new(m20260101_000030_create_audit_log::Migration),

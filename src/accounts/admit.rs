@@ -1,6 +1,7 @@
 //! Who may come in, and on which terms: the decisions of the platform's root, without its actor.
 
 use strowger_domain::cause::Cause;
+use strowger_domain::cdr::WithheldNumber;
 use strowger_domain::directory::{Entry, NumberStatus};
 use strowger_domain::e164::{Country, E164};
 use strowger_domain::route::Trunk;
@@ -43,13 +44,18 @@ pub fn is_authentic(request: &IncomingInvite, trunk: Option<&Trunk>) -> bool {
         .is_some_and(|offered| offered.username == username && offered.has_password(password))
 }
 
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Calling {
+    /// This number or address.
+    Shown(String),
+    /// Somebody who withholds it, which may be known all the same.
+    Withheld(Option<WithheldNumber>),
+}
+
 /// The caller's number or address. The asserted identity is believed from a trunk only
 /// (RFC 3325 §6); whoever asked for privacy is withheld (RFC 3323).
-pub fn calling(
-    request: &IncomingInvite,
-    trunk: Option<&Trunk>,
-    country: &Country,
-) -> Option<String> {
+pub fn calling(request: &IncomingInvite, trunk: Option<&Trunk>, country: &Country) -> Calling {
     let privacy = request
         .header("Privacy")
         .unwrap_or_default()
@@ -61,10 +67,14 @@ pub fn calling(
         .p_asserted_identity
         .first()
         .filter(|_| trunk.is_some());
-    if asks_privacy {
-        return None;
+    match named(&asserted.unwrap_or(&request.from).uri, country) {
+        Some(name) if !asks_privacy => Calling::Shown(name),
+        name => Calling::Withheld(name.map(WithheldNumber::new)),
     }
-    let uri = &asserted.unwrap_or(&request.from).uri;
+}
+
+/// The number or the address that a URI names; none: nobody.
+fn named(uri: &str, country: &Country) -> Option<String> {
     let parsed = Uri::parse(uri).ok()?;
     if parsed.host().eq_ignore_ascii_case("anonymous.invalid") {
         return None;

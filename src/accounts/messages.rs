@@ -25,6 +25,8 @@ pub struct Platform {
     pub find_call: Recipient<FindCall>,
     /// Answers [`HangUp`].
     pub hang_up: Recipient<HangUp>,
+    /// Answers [`CountCalls`].
+    pub count_calls: Recipient<CountCalls>,
     /// Answers [`PauseRecordings`].
     pub pause_recordings: Recipient<PauseRecordings>,
     /// Answers [`StartService`].
@@ -55,6 +57,11 @@ impl Platform {
         call: CallId,
     ) -> Result<Option<Box<CallRecord>>, Unavailable> {
         ask(&self.find_call, FindCall { account, call }).await
+    }
+
+    /// The calls of an account and those below it, as they count for its limits.
+    pub async fn count_calls(&self, account: AccountId) -> Result<Counted, Unavailable> {
+        ask(&self.count_calls, CountCalls(account)).await
     }
 
     /// Pauses what is being recorded of a live call, or goes on with it; `false`: there is nothing
@@ -148,6 +155,20 @@ pub struct FindCall {
     pub call: CallId,
 }
 
+/// How many calls count for the limits of this account?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Counted")]
+pub struct CountCalls(pub AccountId);
+
+/// The calls that count for the limits of an account: its own and those of its descendants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Those that live.
+    pub live: u32,
+    /// Those that began within the last second, where that is limited.
+    pub new: u32,
+}
+
 /// Pause what is being recorded of this call, or go on with it. Answers whether there is something.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "bool")]
@@ -182,6 +203,10 @@ pub struct DirectoryChanged(pub Changed);
 pub enum Changed {
     /// An account: status, permissions, limits; or a new one.
     Account(AccountId),
+    /// Accounts moved or were closed: everything is read again.
+    Tree,
+    /// An account is gone with all that it held; [`Changed::Tree`] follows.
+    Erased(AccountId),
     /// A number: owner, status, plan; or a new one.
     Number(NumberId),
     /// A call plan was published.

@@ -68,7 +68,7 @@ pub struct Platform {
     /// Something was read already.
     pub(super) ready: bool,
     reading: bool,
-    /// The first reading of this life, which is of everything, is to come.
+    /// The next reading is of everything, as the first one of this life.
     must_load: bool,
     /// What has changed, and who waits until new calls follow that.
     changes: Vec<(Changed, oneshot::Sender<()>)>,
@@ -110,7 +110,7 @@ impl Platform {
             return;
         }
         self.reading = true;
-        let whole = self.must_load;
+        let whole = std::mem::take(&mut self.must_load);
         // A change that comes from now on is read next.
         let changes = std::mem::take(&mut self.changes);
         let what: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
@@ -129,24 +129,27 @@ impl Platform {
             let accounts = snapshot.refresh(&store, &what).await?;
             Ok((snapshot, Some(accounts)))
         };
-        ctx.spawn(read.into_actor(self).map(|read: Reading, platform, ctx| {
-            platform.reading = false;
-            match read {
-                Ok((snapshot, accounts)) => {
-                    platform.must_load &= accounts.is_some();
-                    platform.publish(snapshot, accounts, ctx);
-                    for (_, followed) in changes {
-                        let _ = followed.send(());
+        ctx.spawn(
+            read.into_actor(self)
+                .map(move |read: Reading, platform, ctx| {
+                    platform.reading = false;
+                    match read {
+                        Ok((snapshot, accounts)) => {
+                            platform.publish(snapshot, accounts, ctx);
+                            for (_, followed) in changes {
+                                let _ = followed.send(());
+                            }
+                            platform.read(ctx);
+                        }
+                        Err(error) => {
+                            tracing::error!(%error, "accounts and numbers can't be read");
+                            platform.must_load |= whole;
+                            platform.changes.extend(changes);
+                            ctx.run_later(PAUSE, Self::read);
+                        }
                     }
-                    platform.read(ctx);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "accounts and numbers can't be read");
-                    platform.changes.extend(changes);
-                    ctx.run_later(PAUSE, Self::read);
-                }
-            }
-        }));
+                }),
+        );
     }
 
     fn publish(
@@ -157,7 +160,10 @@ impl Platform {
     ) {
         let tree = &snapshot.tree;
         let changed = match accounts {
-            None => tree.iter().collect::<Vec<_>>(),
+            None => {
+                self.means.channels.forget_all_but(tree);
+                tree.iter().collect::<Vec<_>>()
+            }
             Some(accounts) => accounts.iter().filter_map(|id| tree.get(*id)).collect(),
         };
         let capacity = self.means.capacity;
@@ -169,6 +175,7 @@ impl Platform {
             self.means.channels.set(account.id, limits);
         }
         self.means.known.send_replace(Known {
+            tree: Arc::clone(&snapshot.tree),
             directory: Arc::clone(&snapshot.directory),
             routes: Arc::clone(&snapshot.routes),
         });
@@ -232,6 +239,7 @@ impl Handler<DirectoryChanged> for Platform {
         ctx: &mut Self::Context,
     ) -> Self::Result {
         let (followed, wait) = oneshot::channel();
+        self.must_load |= what == Changed::Tree;
         self.changes.push((what, followed));
         self.read(ctx);
         Box::pin(async { wait.await.unwrap_or_default() })

@@ -11,14 +11,15 @@ use strowger_domain::ids::{AccountId, CallId};
 
 use super::account::{Account, Nursery};
 use super::messages::{
-    DirectoryChanged, FindCall, HangUp, Later, LiveCalls, NotReady, Observe, Observed,
-    PauseRecordings, PrepareScheduled, StartService,
+    Changed, CountCalls, Counted, DirectoryChanged, FindCall, HangUp, Later, LiveCalls, NotReady,
+    Observe, Observed, PauseRecordings, PrepareScheduled, StartService,
 };
 use super::platform::{Drain, Finish, Means, Platform, ProvokePanic};
 use crate::calls::call::Call;
 use crate::calls::messages::{CallGone, CallStarted, GlobalsChanged, Look, Pause, Stop};
 use crate::calls::ticket::Channels;
 use crate::conferences::messages::{ConferenceFact, ConferenceNews, EnterRoom};
+use crate::net::clock;
 use crate::net::media_engine::MediaHandle;
 use crate::net::sip_endpoint::{self, InboundInvite, SipHandle};
 use crate::numbers::messages::StartCall;
@@ -180,6 +181,9 @@ impl Handler<DirectoryChanged> for Root {
 
     fn handle(&mut self, message: DirectoryChanged, _: &mut Self::Context) -> Self::Result {
         let platform = self.platform();
+        if let (Changed::Erased(account), Some(accounts)) = (message.0, &mut self.accounts) {
+            accounts.dismiss(&account);
+        }
         Box::pin(async move {
             // A platform that is lost meanwhile reads everything when it starts again.
             if let Some(platform) = platform {
@@ -324,6 +328,17 @@ impl Handler<LiveCalls> for Root {
     fn handle(&mut self, LiveCalls { account }: LiveCalls, _: &mut Self::Context) -> Self::Result {
         let calls = self.calls.values().filter(|(owner, _)| *owner == account);
         Self::look(calls.map(|(_, address)| address.clone()).collect())
+    }
+}
+
+impl Handler<CountCalls> for Root {
+    type Result = MessageResult<CountCalls>;
+
+    fn handle(&mut self, CountCalls(account): CountCalls, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Counted {
+            live: self.channels.calls(account),
+            new: self.channels.new_calls(account, clock::now().instant),
+        })
     }
 }
 

@@ -77,6 +77,8 @@ impl Snapshot {
                 Changed::Number(id) => numbers.push(*id),
                 Changed::CallPlan(id) => plans.push(*id),
                 Changed::Routes => routes = true,
+                // Then, or thereupon, everything is read instead.
+                Changed::Tree | Changed::Erased(_) => {}
             }
         }
         for id in &accounts {

@@ -11,7 +11,7 @@ use strowger_domain::cdr::{Ending, Opening, Timeline};
 use strowger_domain::ids::{CallId, InstanceId};
 use strowger_domain::limits::Limit;
 
-use super::admit::{self, Refused};
+use super::admit::{self, Calling, Refused};
 use super::messages::{Later, NotReady, ScheduledStart};
 use super::platform::Platform;
 use crate::calls::start::{Driver, FirstLeg, Start};
@@ -44,6 +44,7 @@ impl Platform {
             called,
             variables,
             time_zone,
+            permissions: self.permissions(opening.account),
         }
     }
 
@@ -61,12 +62,18 @@ impl Platform {
         if !admit::is_authentic(&invite.request, trunk) {
             return invite.leg.challenge(self.means.tools.advertise.to_string());
         }
+        let country = self.means.tools.country;
+        let (calling, withheld_calling) = match admit::calling(&invite.request, trunk, country) {
+            Calling::Shown(number) => (Some(number), None),
+            Calling::Withheld(number) => (None, number),
+        };
         let opening = Opening {
             call: CallId::from_uuid(uuid::Uuid::now_v7()),
             account: entry.path.account(),
             origin: Origin::Inbound,
             service_number: Some(entry.number.to_string()),
-            calling: admit::calling(&invite.request, trunk, self.means.tools.country),
+            calling,
+            withheld_calling,
             called: entry.number.to_string(),
             scheduled_call: None,
             instance: None,
@@ -103,7 +110,6 @@ impl Platform {
             driver: Driver::plan(Arc::clone(&loaded.plan), facts, globals),
             opening,
             path: entry.path.clone(),
-            permissions: self.permissions(entry.path.account()),
             plan: Some(active.plan),
             max_duration: self.max_duration(entry.path.account()),
             first: FirstLeg::Inbound {
@@ -229,6 +235,7 @@ impl Platform {
             origin: Origin::Scheduled,
             service_number: Some(entry.number.to_string()),
             calling: Some(booking.presented().to_string()),
+            withheld_calling: None,
             called: destination.clone(),
             scheduled_call: Some(wanted.scheduled_call),
             instance: None,
@@ -242,7 +249,6 @@ impl Platform {
             ),
             opening,
             path: entry.path.clone(),
-            permissions: self.permissions(entry.path.account()),
             plan: Some(active.plan),
             max_duration: self.max_duration(entry.path.account()),
             first: FirstLeg::Outbound {
@@ -283,7 +289,6 @@ impl Platform {
             call: CallId::from_uuid(uuid::Uuid::now_v7()),
             wanted,
             path: path.clone(),
-            permissions,
             max_duration: self.max_duration(path.account()),
             ticket,
             settings: None,

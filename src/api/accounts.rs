@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strowger_domain::account::{
-    Account, AccountKind, AccountStatus, Limits, MAX_DEPTH, Permissions,
+    Account, AccountKind, AccountStatus, Contact, Limits, MAX_DEPTH, Permissions,
 };
 use strowger_domain::ids::AccountId;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use super::auth::{Caller, Tenant, standing};
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query, merged, present};
 use super::page::{ListQuery, Listed};
+use super::users::is_email;
 use super::{Api, now, page};
 use crate::accounts::messages::Changed;
 use crate::store::accounts::AccountChange;
@@ -34,6 +35,8 @@ pub struct AccountView {
     pub name: String,
     /// The parent's own name for it (an account number).
     pub reference: Option<String>,
+    /// Whom the users of the accounts below it ask.
+    pub contact: Contact,
     /// Whether it may be used.
     pub status: AccountStatus,
     /// IANA time zone of its calendars.
@@ -56,6 +59,7 @@ impl From<Account> for AccountView {
             kind: account.kind,
             name: account.name,
             reference: account.reference,
+            contact: account.contact,
             status: account.status,
             time_zone: account.time_zone,
             permissions: account.permissions,
@@ -75,6 +79,9 @@ pub struct AccountInput {
     pub name: String,
     /// The parent's own name for it.
     pub reference: Option<String>,
+    /// Whom the users of the accounts below it ask.
+    #[serde(default)]
+    pub contact: Contact,
     /// IANA time zone; absent: the parent's.
     #[schema(value_type = Option<String>, example = "Europe/London")]
     pub time_zone: Option<Tz>,
@@ -97,6 +104,9 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub reference: Option<Option<String>>,
+    /// Whom the users of the accounts below it ask; merged into what it has.
+    #[schema(value_type = Option<Contact>)]
+    pub contact: Option<Value>,
     /// Whether it may be used.
     pub status: Option<AccountStatus>,
     /// IANA time zone.
@@ -187,10 +197,17 @@ pub async fn create_child(
     if let Some(reference) = &input.reference {
         faults.text("/reference", reference, 1, 100);
     }
+    check_contact(&mut faults, &input.contact);
     faults.extend(
         "/permissions",
         input.permissions.exceeding(&tenant.standing.permissions),
     );
+    let nothing = Permissions::default();
+    faults.extend(
+        "/permissions",
+        input.permissions.faults(input.kind, &nothing),
+    );
+    check_withheld(&mut faults, &tenant, (&input.permissions, &nothing));
     faults.finish()?;
     let account = Account {
         id: AccountId::from_uuid(Uuid::now_v7()),
@@ -198,6 +215,7 @@ pub async fn create_child(
         kind: input.kind,
         name: input.name.trim().to_owned(),
         reference: input.reference,
+        contact: input.contact,
         status: AccountStatus::Active,
         time_zone: input.time_zone.unwrap_or(parent.time_zone),
         permissions: input.permissions,
@@ -229,11 +247,29 @@ pub async fn change(
         return Err(Problem::from(Code::Forbidden).detail(detail));
     }
     let mut faults = Faults::default();
+    faults.check(
+        patch.status != Some(AccountStatus::Closed),
+        "/status",
+        "not_permitted",
+        "an account is closed by `close`",
+    );
     if let Some(name) = &patch.name {
         faults.text("/name", name, 1, 100);
     }
     if let Some(Some(reference)) = &patch.reference {
         faults.text("/reference", reference, 1, 100);
+    }
+    let contact = match patch.contact {
+        Some(patch) => merged(
+            &mut faults,
+            "/contact",
+            &tenant.standing.account.contact,
+            patch,
+        ),
+        None => None,
+    };
+    if let Some(contact) = &contact {
+        check_contact(&mut faults, contact);
     }
     let permissions = match patch.permissions {
         Some(patch) => merged(
@@ -254,13 +290,18 @@ pub async fn change(
         None => None,
     };
     if let (Some(permissions), Some(parent)) = (&permissions, tenant.standing.account.parent) {
-        let above = standing(&api, parent).await?.permissions.clone();
-        faults.extend("/permissions", Permissions::exceeding(permissions, &above));
+        let above = standing(&api, parent).await?;
+        faults.extend("/permissions", permissions.exceeding(&above.permissions));
+        let account = &tenant.standing.account;
+        let before = &account.permissions;
+        faults.extend("/permissions", permissions.faults(account.kind, before));
+        check_withheld(&mut faults, &tenant, (permissions, before));
     }
     faults.finish()?;
     let change = AccountChange {
         name: patch.name.map(|name| name.trim().to_owned()),
         reference: patch.reference,
+        contact,
         status: patch.status,
         time_zone: patch.time_zone,
         permissions,
@@ -274,4 +315,36 @@ pub async fn change(
         .directory_changed(Changed::Account(account.id))
         .await;
     Ok(HttpResponse::Ok().json(AccountView::from(account)))
+}
+
+/// Withheld numbers are shown to whom a service provider lets see them.
+fn check_withheld(
+    faults: &mut Faults,
+    tenant: &Tenant,
+    (wanted, before): (&Permissions, &Permissions),
+) {
+    let may_give = tenant.caller.standing.account.kind.may_give_withheld_cli();
+    faults.check(
+        !wanted.withheld_cli || before.withheld_cli || may_give,
+        "/permissions/withheld_cli",
+        "not_permitted",
+        "only a service provider gives this",
+    );
+}
+
+fn check_contact(faults: &mut Faults, contact: &Contact) {
+    for (pointer, text) in [("/name", &contact.name), ("/phone", &contact.phone)] {
+        if let Some(text) = text {
+            faults.text(&format!("/contact{pointer}"), text, 1, 100);
+        }
+    }
+    if let Some(email) = &contact.email {
+        let well = is_email(email);
+        faults.check(
+            well,
+            "/contact/email",
+            "not_email",
+            "write an e-mail address",
+        );
+    }
 }

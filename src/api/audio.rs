@@ -13,6 +13,7 @@ use super::error::{Code, Faults, Problem};
 use super::files::{self, Upload};
 use super::input::{Query, segment};
 use super::page::{ListQuery, Listed};
+use super::usage::storage_left;
 use super::{Api, now, page};
 use crate::store::StoreError;
 use crate::store::audio::Audio;
@@ -100,6 +101,11 @@ pub async fn upload(
     faults.text("?name", &name, 1, 100);
     let samples = faults.take("", "not_wav", read);
     faults.finish()?;
+    let room = storage_left(&api, &tenant.standing).await?;
+    if room.is_some_and(|room| room < size_bytes) {
+        let detail = "The account's storage is full: remove recordings or audio files first.";
+        return Err(Problem::from(Code::LimitReached).detail(detail));
+    }
     let samples = samples.map_or(0, |samples| samples.len() as u64);
     let id = AudioId::from_uuid(Uuid::now_v7());
     let audio = Audio {
@@ -121,6 +127,7 @@ pub async fn upload(
             return Err(error.into());
         }
     };
+    api.storage.add(audio.account, audio.size_bytes);
     Ok(HttpResponse::Created().json(AudioView::from(audio)))
 }
 
@@ -170,7 +177,10 @@ pub async fn remove(
         .delete_audio(&tenant.scope, segment(&request, "audio")?)
         .await
     {
-        Ok(audio) => files::remove(&files::path(&api, audio.account, &audio.file)?).await,
+        Ok(audio) => {
+            api.storage.remove(audio.account, audio.size_bytes);
+            files::remove(&files::path(&api, audio.account, &audio.file)?).await;
+        }
         Err(StoreError::NotFound) => {}
         Err(error) => return Err(error.into()),
     }

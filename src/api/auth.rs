@@ -10,11 +10,13 @@ use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
-use strowger_domain::account::{Scope, Scopes};
+use strowger_domain::account::branding::host_name;
+use strowger_domain::account::{AccountKind, AccountStatus, Contact, Scope, Scopes};
 use strowger_domain::ids::{AccountId, UserId};
 
 use super::audit::Actor;
@@ -23,12 +25,13 @@ use super::input::segment;
 use super::router::Access;
 use super::{Api, api_keys, limits, now, starter, tokens};
 use crate::store::api_keys::ApiKey;
+use crate::store::branding::Branded;
 use crate::store::identities::SignedIn;
 pub use crate::store::identities::Standing;
 use crate::store::services::OutboundService;
 use crate::store::sessions::Session;
 use crate::store::users::User;
-use crate::store::{AccountScope, StoreError, Within};
+use crate::store::{AccountScope, StoreError};
 
 /// Who acts, as it is now.
 #[derive(Clone, Debug)]
@@ -63,6 +66,36 @@ pub struct Tenant {
     pub standing: Arc<Standing>,
     /// The account of the path and its descendants.
     pub scope: AccountScope,
+}
+
+impl Standing {
+    /// Whom its users ask: the contact of the nearest account above that names one.
+    pub fn contact(&self) -> Option<Contact> {
+        let mut above = self.above.iter().rev().map(|account| &account.contact);
+        above.find(|contact| !contact.is_empty()).cloned()
+    }
+
+    /// Whether it, or an account above it, is closed.
+    pub fn is_closed(&self) -> bool {
+        let mut path = self.above.iter().chain([&self.account]);
+        path.any(|account| account.status == AccountStatus::Closed)
+    }
+
+    /// Refuses, in plain words, where nobody may come in.
+    pub fn admits(&self) -> Result<(), Problem> {
+        if self.is_closed() {
+            return Err(Code::AccountClosed.into());
+        }
+        if !self.is_active {
+            return Err(Code::AccountDisabled.into());
+        }
+        Ok(())
+    }
+
+    /// Whether its users see the numbers of callers who withhold them.
+    pub fn sees_withheld(&self) -> bool {
+        self.permissions.withheld_cli && self.account.kind != AccountKind::Customer
+    }
 }
 
 impl Caller {
@@ -166,6 +199,9 @@ async fn enter(request: &HttpRequest, scope: Option<Scope>) -> Result<(), Proble
     if request.match_info().get("account").is_some() {
         let tenant = tenant(request, caller).await?;
         has?;
+        if tenant.standing.is_closed() && !is_possible_when_closed(request) {
+            return Err(Code::AccountClosed.into());
+        }
         request.extensions_mut().insert(tenant);
     } else {
         has?;
@@ -184,6 +220,13 @@ pub fn protocols(request: &HttpRequest) -> impl Iterator<Item = &str> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
+}
+
+/// A closed account can be read and erased, and that is all.
+fn is_possible_when_closed(request: &HttpRequest) -> bool {
+    let is_erasure = request.method() == Method::DELETE
+        && request.match_pattern().as_deref() == Some("/v1/accounts/{account}");
+    request.method() == Method::GET || is_erasure
 }
 
 /// The token of `Authorization: Bearer`, or that which a browser offers as a subprotocol beside ours:
@@ -218,9 +261,7 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     };
     let (principal, account, scopes, until) = known;
     let standing = api.store.standing(account, time).await.map_err(gone)?;
-    if !standing.is_active {
-        return Err(Code::AccountDisabled.into());
-    }
+    standing.admits()?;
     if let Principal::User(known) = &principal
         && known.user.disabled
     {
@@ -362,6 +403,15 @@ pub async fn standing(api: &Api, id: AccountId) -> Result<Arc<Standing>, Problem
     Ok(api.store.standing(id, now()).await?)
 }
 
+/// The branding of the host under which somebody opens the portal.
+pub(super) async fn branded_host(api: &Api, host: &str) -> Result<Option<Branded>, Problem> {
+    let Some(host) = host_name(host) else {
+        return Ok(None);
+    };
+    let everywhere = AccountScope::platform();
+    Ok(api.store.branding_of_host(&everywhere, &host).await?)
+}
+
 /// The user who signs in with this address, if there is one.
 pub async fn user_by_email(api: &Api, email: &str) -> Result<Option<User>, Problem> {
     match api
@@ -378,22 +428,6 @@ pub async fn user_by_email(api: &Api, email: &str) -> Result<Option<User>, Probl
 /// The user of a session.
 pub async fn user_of_session(api: &Api, user: UserId) -> Result<User, Problem> {
     Ok(api.store.user(&AccountScope::platform(), user).await?)
-}
-
-/// The account, of this one and all above it, that has as many queued scheduled calls as it may
-/// have.
-pub async fn full_queue(api: &Api, standing: &Standing) -> Result<Option<AccountId>, Problem> {
-    for account in standing.above.iter().chain([&standing.account]) {
-        let Some(most) = account.limits.scheduled_queued else {
-            continue;
-        };
-        let (everywhere, tree) = (AccountScope::platform(), Within::Tree(account.id));
-        let counts = api.store.count_scheduled_calls(&everywhere, tree).await?;
-        if counts.queued >= u64::from(most) {
-            return Ok(Some(account.id));
-        }
-    }
-    Ok(None)
 }
 
 /// The service of a path whose sender is not known yet: its password is still to be checked.

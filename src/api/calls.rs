@@ -96,7 +96,7 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut calls = stored(&api, &tenant, &query).await?;
     overlay(&api, &tenant, &query, &mut calls).await?;
-    Ok(page::answer(&request, calls, |call| call))
+    Ok(page::answer(&request, calls, |call| shown(&tenant, call)))
 }
 
 /// Lists the records of ended calls, the latest first.
@@ -113,7 +113,7 @@ pub async fn records(
         ..query
     };
     let calls = stored(&api, &tenant, &query).await?;
-    Ok(page::answer(&request, calls, |call| call))
+    Ok(page::answer(&request, calls, |call| shown(&tenant, call)))
 }
 
 /// Reads the record of an ended call.
@@ -131,7 +131,7 @@ pub async fn record(
     if call.ended_at.is_none() {
         return Err(Code::NotFound.into());
     }
-    Ok(HttpResponse::Ok().json(call))
+    Ok(HttpResponse::Ok().json(shown(&tenant, call)))
 }
 
 /// Reads a call as it stands now.
@@ -142,7 +142,8 @@ pub async fn read(
     tenant: Tenant,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(find(&api, &tenant, segment(&request, "call")?).await?))
+    let call = find(&api, &tenant, segment(&request, "call")?).await?;
+    Ok(HttpResponse::Ok().json(shown(&tenant, call)))
 }
 
 /// Commands a live call.
@@ -195,6 +196,15 @@ pub async fn events(
         items: events,
         next_cursor: None,
     }))
+}
+
+/// A record as the caller may see it: withheld numbers are masked for most.
+fn shown(tenant: &Tenant, call: CallRecord) -> CallRecord {
+    if tenant.caller.standing.sees_withheld() {
+        call.reveal()
+    } else {
+        call
+    }
 }
 
 async fn stored(

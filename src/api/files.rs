@@ -81,6 +81,32 @@ impl FromRequest for Upload {
     }
 }
 
+/// The largest picture, in bytes.
+const MAX_PICTURE: usize = 2 * 1024 * 1024;
+
+/// An uploaded picture; what it is, its bytes tell.
+#[derive(Debug)]
+pub struct Picture(pub Bytes);
+
+impl FromRequest for Picture {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
+        let is_picture = kind.starts_with("image/") || kind == "application/octet-stream";
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_picture {
+                let detail = "Send image/png, image/jpeg or image/gif.";
+                return Err(Problem::from(Code::UnsupportedMedia).detail(detail));
+            }
+            body(payload, MAX_PICTURE).await.map(Self)
+        })
+    }
+}
+
 fn malformed(detail: &str) -> Problem {
     Problem::from(Code::MalformedBody).detail(format!("multipart/form-data: {detail}"))
 }

@@ -7,6 +7,7 @@ pub mod audio;
 pub mod audit;
 pub mod audit_log;
 pub mod auth;
+pub mod branding;
 pub mod call_plans;
 pub mod calls;
 pub mod deliveries;
@@ -18,6 +19,7 @@ pub mod frame;
 pub mod idempotency;
 pub mod input;
 pub mod instances;
+pub mod lifecycle;
 pub mod limits;
 pub mod numbers;
 pub mod openapi;
@@ -39,6 +41,7 @@ pub mod system;
 mod tests;
 pub mod tokens;
 pub mod trunks;
+pub mod usage;
 pub mod user_sessions;
 pub mod users;
 pub mod webhooks;
@@ -61,6 +64,7 @@ use crate::accounts::messages::Platform;
 use crate::events::http_client::HttpClient;
 use crate::events::webhooks::Webhooks;
 use crate::sound::media_files::MediaFiles;
+use crate::sound::storage::Storage;
 use crate::store::{Store, Writer};
 use event_stream::{StreamSettings, Streams};
 use limits::Buckets;
@@ -106,6 +110,7 @@ pub struct Api {
     webhooks: Webhooks,
     streams: Streams,
     media: MediaFiles,
+    storage: Storage,
     metrics: PrometheusHandle,
     keys: Keys,
     passwords: Passwords,
@@ -129,6 +134,8 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// Where audio is.
     pub media: MediaFiles,
+    /// How much each account has stored.
+    pub storage: Storage,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
 }
@@ -149,6 +156,7 @@ impl Api {
             webhooks: parts.webhooks,
             streams: Streams::default(),
             media: parts.media,
+            storage: parts.storage,
             metrics: parts.metrics,
         })
     }
@@ -205,10 +213,29 @@ fn routes() -> Router {
         .get(Scope::AccountsRead, accounts::list);
     r.at("/v1/accounts/{account}")
         .get(Scope::AccountsRead, accounts::read)
-        .patch(Scope::AccountsWrite, accounts::change);
+        .patch(Scope::AccountsWrite, accounts::change)
+        .delete(Scope::AccountsWrite, lifecycle::erase);
+    r.at("/v1/accounts/{account}/move")
+        .post(Scope::AccountsWrite, lifecycle::move_to);
+    r.at("/v1/accounts/{account}/close")
+        .post(Scope::AccountsWrite, lifecycle::close);
+    r.at("/v1/accounts/{account}/export")
+        .get(Scope::AccountsWrite, lifecycle::export);
     r.at("/v1/accounts/{account}/children")
         .get(Scope::AccountsRead, accounts::children)
         .post(Scope::AccountsWrite, accounts::create_child);
+    r.at("/v1/accounts/{account}/limits")
+        .get(Scope::AccountsRead, usage::read);
+    r.at("/v1/branding").get(Access::Public, branding::of_host);
+    r.at("/v1/branding/logo")
+        .get(Access::Public, branding::logo_of_host);
+    r.at("/v1/accounts/{account}/branding")
+        .get(Scope::AccountsRead, branding::read)
+        .put(Scope::AccountsWrite, branding::put);
+    r.at("/v1/accounts/{account}/branding/logo")
+        .get(Scope::AccountsRead, branding::logo)
+        .put(Scope::AccountsWrite, branding::put_logo)
+        .delete(Scope::AccountsWrite, branding::remove_logo);
     r.at("/v1/accounts/{account}/users")
         .get(Scope::UsersRead, users::list)
         .post(Scope::UsersWrite, users::create);

@@ -13,9 +13,9 @@ use utoipa::{Modify, OpenApi};
 use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
-    accounts, api_keys, audio, audit, audit_log, call_plans, calls, deliveries, events, instances,
-    numbers, plan_checks, profile, recordings, routes, scheduled_calls, services, sessions,
-    signing_keys, system, trunks, user_sessions, users, webhooks,
+    accounts, api_keys, audio, audit, audit_log, branding, call_plans, calls, deliveries, events,
+    instances, lifecycle, numbers, plan_checks, profile, recordings, routes, scheduled_calls,
+    services, sessions, signing_keys, system, trunks, usage, user_sessions, users, webhooks,
 };
 use crate::events::catalogue::CATALOGUE;
 
@@ -35,6 +35,10 @@ use crate::events::catalogue::CATALOGUE;
         accounts::create_child,
         user_sessions::own, user_sessions::revoke_own, user_sessions::revoke_others,
         user_sessions::list, user_sessions::revoke,
+        lifecycle::move_to, lifecycle::close, lifecycle::export, lifecycle::erase,
+        usage::read,
+        branding::of_host, branding::logo_of_host, branding::read, branding::put,
+        branding::logo, branding::put_logo, branding::remove_logo,
         users::list, users::create, users::read, users::change,
         api_keys::list, api_keys::create, api_keys::read, api_keys::revoke,
         audit_log::list, audit_log::export,

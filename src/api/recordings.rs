@@ -114,7 +114,10 @@ pub async fn remove(
         .delete_recording(&tenant.scope, segment(&request, "recording")?)
         .await
     {
-        Ok(gone) => files::remove(&files::path(&api, gone.account, &gone.file)?).await,
+        Ok(gone) => {
+            api.storage.remove(gone.account, gone.size_bytes);
+            files::remove(&files::path(&api, gone.account, &gone.file)?).await;
+        }
         Err(StoreError::NotFound) => {}
         Err(error) => return Err(error.into()),
     }

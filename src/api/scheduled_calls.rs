@@ -14,12 +14,12 @@ use strowger_domain::schedule::{self, Hosted, PlanReadiness, Request, Setting};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::auth::{self, Tenant};
+use super::auth::Tenant;
 use super::error::{Code, Problem};
 use super::idempotency::{self, Outcome};
 use super::input::{Json, Query, segment};
 use super::page::Listed;
-use super::{Api, now, page, plan_checks};
+use super::{Api, now, page, plan_checks, usage};
 use crate::accounts::messages::WakeScheduler;
 use crate::events::log;
 use crate::store::StoreError;
@@ -150,7 +150,7 @@ async fn order(api: web::Data<Api>, tenant: Tenant, input: Request) -> Outcome {
         hosted: &hosted,
         classes: &api.settings.scheduled_classes,
         country: api.settings.country,
-        full: auth::full_queue(&api, standing).await?,
+        full: usage::full_queue(&api, standing).await?,
     };
     let time = now();
     let booking = schedule::check(input, &setting, time).map_err(Problem::invalid)?;

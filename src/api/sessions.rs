@@ -5,7 +5,7 @@ use std::time::Instant;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use strowger_domain::account::{Permissions, Scopes};
+use strowger_domain::account::{Contact, Permissions, Scopes};
 use strowger_domain::ids::{AccountId, SessionId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -94,6 +94,8 @@ pub struct Me {
     pub api_key: Option<ApiKeyView>,
     /// The account.
     pub account: AccountView,
+    /// Whom to ask: the contact of the nearest account above that names one.
+    pub contact: Option<Contact>,
     /// What the account may do, given all accounts above it.
     pub permissions: Permissions,
     /// What the caller may do: what its token or key permits, as far as its role and account do.
@@ -208,6 +210,7 @@ pub async fn me(caller: Caller) -> HttpResponse {
         scopes: caller.scopes,
         user,
         api_key,
+        contact: caller.standing.contact(),
         account: caller.standing.account.clone().into(),
         permissions: caller.standing.permissions.clone(),
     })
@@ -287,17 +290,13 @@ async fn renew(api: &Api, presented: &str) -> Result<HttpResponse, Problem> {
 /// An access token for a program that has a key.
 async fn exchange(request: &HttpRequest, api: &Api, secret: &str) -> Result<HttpResponse, Problem> {
     let key = auth::key_of(api, auth::source(request), secret, now()).await?;
-    if !auth::standing(api, key.account).await?.is_active {
-        return Err(Code::AccountDisabled.into());
-    }
+    auth::standing(api, key.account).await?.admits()?;
     issue(api, (&key.id, key.account), key.scopes, None)
 }
 
 /// Tells in plain words when the user or its account may not be used.
 async fn admit(api: &Api, user: &User) -> Result<(), Problem> {
-    if !auth::standing(api, user.account).await?.is_active {
-        return Err(Code::AccountDisabled.into());
-    }
+    auth::standing(api, user.account).await?.admits()?;
     if user.disabled {
         return Err(Code::UserDisabled.into());
     }

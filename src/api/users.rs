@@ -212,7 +212,7 @@ pub async fn change(
 }
 
 /// Whether a text looks like an address that mail could be sent to. Only a mail can tell.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"".contains(c);
     text.len() <= 254
         && text.chars().all(plain)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use strowger_domain::account::{AccountPath, Permissions};
+use strowger_domain::account::AccountPath;
 use strowger_domain::call::{Event, LegNumber, Origin, RecordingNumber};
 use strowger_domain::cause::Cause;
 use strowger_domain::cdr::{CallRecord, Ending, Timeline};
@@ -40,6 +40,8 @@ const RECORDINGS: Duration = Duration::from_secs(3);
 pub(super) struct OngoingRecording {
     pub(super) leg: LegNumber,
     pub(super) keep: bool,
+    /// It ends when it is so long: then the storage is full.
+    pub(super) room: Option<Duration>,
     /// One, or one for each party.
     pub(super) files: Vec<(RecordingId, String)>,
     pub(super) channels: u16,
@@ -50,7 +52,6 @@ pub struct Call {
     pub(super) tools: Arc<Tools>,
     pub(super) id: CallId,
     pub(super) path: AccountPath,
-    pub(super) permissions: Permissions,
     pub(super) network: Option<String>,
     pub(super) presentation: Option<String>,
     pub(super) plan: Option<PlanId>,
@@ -99,7 +100,6 @@ impl Call {
             timeline: Some(Timeline::new(start.opening, clock.now().utc)),
             tools: start.tools,
             path: start.path,
-            permissions: start.permissions,
             network: start.network,
             presentation: start.presentation,
             plan: start.plan,

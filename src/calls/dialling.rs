@@ -146,7 +146,7 @@ impl Call {
         let checked = Destination::read(destination, self.tools.country)
             .map_err(|_unreadable| Cause::InvalidNumberFormat)?;
         checked
-            .check(&self.permissions)
+            .check(&self.permissions())
             .map_err(|_forbidden| Cause::CallRejected)?;
         match checked {
             Destination::Sip(uri) => {

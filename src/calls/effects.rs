@@ -1,9 +1,11 @@
 //! The one place where a driver touches the world.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use serde::Serialize;
+use strowger_domain::account::Permissions;
 use strowger_domain::call::{
     Dial, Effect, Event, Gap, LegNumber, Parties, PlayNumber, QueueEntry, Recording, Sound,
 };
@@ -18,6 +20,7 @@ use strowger_media::recorder::{self, Layout, Settings};
 use strowger_media::session::Command;
 
 use super::call::{Call, OngoingRecording};
+use super::notes::recorded_bytes;
 use super::places::Waiting;
 use crate::conferences::messages::EnterRoom;
 use crate::net::clock;
@@ -25,6 +28,9 @@ use crate::net::media_engine::Record;
 use crate::queues::messages::EnterQueue;
 use crate::sound::library::SoundError;
 use crate::sound::media_files::BadName;
+
+/// Why a recording is refused or ends.
+pub(super) const STORAGE_FULL: &str = "the account's storage is full";
 
 /// What is told of a node or an action that was reached.
 #[derive(Serialize)]
@@ -232,6 +238,12 @@ impl Call {
         }
     }
 
+    /// What the account may do now: what was taken from it is gone, also for calls that run.
+    pub(super) fn permissions(&self) -> Permissions {
+        let known = self.tools.known.borrow();
+        known.tree.effective(self.path.account())
+    }
+
     /// The presentation CLI of a leg: what the driver wants, where the account may present it, else
     /// the call's own. A driver may present the A-party's number, a service number of its account or
     /// of one below it, and with the custom CLI permission other numbers of the permitted classes.
@@ -249,7 +261,7 @@ impl Call {
         let hosted = directory.find_within(&number, self.path.account());
         let may = is_callers
             || hosted.is_some_and(|entry| entry.status == NumberStatus::Active)
-            || (self.permissions.custom_cli && number.class().is_presentable());
+            || (self.permissions().custom_cli && number.class().is_presentable());
         if may {
             Ok(Some(number.to_string()))
         } else {
@@ -288,7 +300,7 @@ impl Call {
             contains_sound: false,
             failure: Some(why.to_owned()),
         };
-        if wanted.keep && !self.permissions.recording {
+        if wanted.keep && !self.permissions().recording {
             self.events
                 .push_back(refuse("the account may not record calls"));
             return;
@@ -318,6 +330,12 @@ impl Call {
             .map(|party| format!("{name}{party}.wav"))
             .collect();
         let account = self.path.account();
+        let parties = layout.files() * layout.channels();
+        let room = wanted.keep.then(|| self.room_for(parties)).flatten();
+        if room == Some(Duration::ZERO) {
+            self.events.push_back(refuse(STORAGE_FULL));
+            return;
+        }
         let paths = names
             .iter()
             .map(|name| self.tools.files.path(account, name));
@@ -334,7 +352,7 @@ impl Call {
             with,
             settings: Settings {
                 layout,
-                max_duration: wanted.max_duration,
+                max_duration: wanted.max_duration.into_iter().chain(room).min(),
                 max_silence: wanted.max_silence,
             },
             paths,
@@ -342,6 +360,7 @@ impl Call {
         let ongoing = OngoingRecording {
             leg: wanted.a,
             keep: wanted.keep,
+            room,
             files: names
                 .into_iter()
                 .map(|name| (RecordingId::from_uuid(uuid::Uuid::now_v7()), name))
@@ -349,6 +368,18 @@ impl Call {
             channels: layout.channels(),
         };
         self.recordings.insert(wanted.recording, ongoing);
+    }
+
+    /// How long a recording of so many parties may become until the storage is full; `None`: nothing
+    /// limits it.
+    fn room_for(&self, parties: u16) -> Option<Duration> {
+        let (known, storage) = (self.tools.known.borrow(), &self.tools.storage);
+        let left = known
+            .tree
+            .storage_left(self.path.account(), |account| storage.of(account))?;
+        // Recordings grow by beats of 20 ms.
+        let millis = left / recorded_bytes(1, parties);
+        Some(Duration::from_millis(millis - millis % 20))
     }
 
     /// Leaves out of what is kept of the call what is said from now on, or goes on with it; answers
@@ -379,7 +410,7 @@ impl Call {
 
     fn join(&mut self, entry: strowger_domain::call::ConferenceEntry, ctx: &mut Context<Self>) {
         let leg = entry.leg;
-        if !self.permissions.conferencing {
+        if !self.permissions().conferencing {
             self.events.push_back(Event::ConferenceRefused { leg });
             return;
         }
@@ -393,7 +424,7 @@ impl Call {
     }
 
     fn join_queue(&mut self, entry: QueueEntry, ctx: &mut Context<Self>) {
-        if !self.permissions.queues {
+        if !self.permissions().queues {
             self.events.push_back(Event::QueueRefused);
             return;
         }

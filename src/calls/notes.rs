@@ -10,6 +10,7 @@ use strowger_domain::ids::{LegId, RecordingId};
 use strowger_media::codec::Codec;
 
 use super::call::Call;
+use super::effects::STORAGE_FULL;
 use super::legs::Leg;
 use crate::net::clock;
 use crate::store::Writer;
@@ -134,7 +135,8 @@ impl Call {
                 let data = serde_json::json!({ "recording": id, "failure": failure });
                 self.emit("recording.failed", None, &data);
             } else if ongoing.keep {
-                self.keep_recording(*id, name, duration, ongoing.channels);
+                let full = ongoing.room.is_some_and(|room| duration >= room);
+                self.keep_recording(*id, name, duration, ongoing.channels, full);
             }
         }
         Some(Event::Recorded {
@@ -147,8 +149,14 @@ impl Call {
     }
 
     /// A file is kept as a recording of the call.
-    fn keep_recording(&mut self, id: RecordingId, name: &str, duration: Duration, channels: u16) {
-        // 8 kHz, 16 bits, and the header.
+    fn keep_recording(
+        &mut self,
+        id: RecordingId,
+        name: &str,
+        duration: Duration,
+        channels: u16,
+        full: bool,
+    ) {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(0);
         let row = Recording {
             id,
@@ -157,12 +165,16 @@ impl Call {
             file: name.to_owned(),
             channels: u8::try_from(channels).unwrap_or(1),
             duration,
-            size_bytes: 44 + millis * 8 * 2 * u64::from(channels),
+            size_bytes: 44 + recorded_bytes(millis, channels),
             created_at: self.clock.now().utc,
         };
+        self.tools.storage.add(row.account, row.size_bytes);
         let _ = self.tools.writer.recording(row);
         self.note(Fact::Recorded(id));
-        let data = serde_json::json!({ "recording": id, "duration_ms": millis });
+        let mut data = serde_json::json!({ "recording": id, "duration_ms": millis });
+        if full {
+            data["cut"] = STORAGE_FULL.into();
+        }
         self.emit("recording.ready", None, &data);
     }
 
@@ -201,6 +213,11 @@ impl Call {
         let sequence = self.next_sequence();
         write_cut(&self.tools.writer, record, sequence);
     }
+}
+
+/// The bytes of so many milliseconds of sound in a recording, without the header: 8 kHz, 16 bits.
+pub(super) fn recorded_bytes(millis: u64, channels: u16) -> u64 {
+    millis * 8 * 2 * u64::from(channels)
 }
 
 /// Writes the one record of a call that was cut, and its terminal event.

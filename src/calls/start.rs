@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::Recipient;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use strowger_domain::account::{AccountPath, Permissions};
+use strowger_domain::account::AccountPath;
 use strowger_domain::call::Facts;
 use strowger_domain::call_plan::interpreter::Interpreter;
 use strowger_domain::call_plan::plan::Plan;
@@ -67,8 +67,6 @@ pub struct Start {
     pub opening: Opening,
     /// Its account with its ancestors.
     pub path: AccountPath,
-    /// What the account may do now.
-    pub permissions: Permissions,
     /// The plan that it runs, for its global variables.
     pub plan: Option<PlanId>,
     /// Who decides.
@@ -184,6 +182,7 @@ mod tests {
                 origin: Origin::Scheduled,
                 service_number: None,
                 calling: None,
+                withheld_calling: None,
                 called: "+447700900123".to_owned(),
                 scheduled_call: None,
                 instance: None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use actix::{Message, Recipient};
-use strowger_domain::account::{AccountPath, Limits};
+use strowger_domain::account::{AccountPath, AccountTree, Limits};
 use strowger_domain::ids::AccountId;
 use strowger_domain::limits::{Admission, Refusal, Ticket};
 
@@ -43,6 +43,14 @@ impl Channels {
         self.inner().admission.set(account, limits);
     }
 
+    /// Forgets the accounts that are no longer there.
+    pub fn forget_all_but(&self, tree: &AccountTree) {
+        let mut inner = self.inner();
+        inner
+            .admission
+            .retain(|account| tree.get(account).is_some());
+    }
+
     /// Takes a channel of every account of a path, or says who has reached what.
     pub fn take(&self, path: &AccountPath, now: Instant) -> Result<CallTicket, Refusal> {
         let ticket = self.inner().admission.admit(path, now)?;
@@ -65,6 +73,11 @@ impl Channels {
     /// The calls of an account and all below it.
     pub fn calls(&self, account: AccountId) -> u32 {
         self.inner().admission.calls(account)
+    }
+
+    /// Those of them that began within the last second, where that is limited.
+    pub fn new_calls(&self, account: AccountId, now: Instant) -> u32 {
+        self.inner().admission.new_calls(account, now)
     }
 
     fn give_back(&self, ticket: Ticket) {

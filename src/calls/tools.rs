@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Recipient;
+use strowger_domain::account::AccountTree;
 use strowger_domain::directory::Directory;
 use strowger_domain::e164::Country;
 use strowger_domain::route::RoutingTable;
@@ -18,11 +19,14 @@ use crate::net::sip_endpoint::SipHandle;
 use crate::queues::messages::EnterQueue;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
+use crate::sound::storage::Storage;
 use crate::store::Writer;
 
 /// What calls look up, as it is now.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
+    /// Accounts.
+    pub tree: Arc<AccountTree>,
     /// Service numbers.
     pub directory: Arc<Directory>,
     /// Trunks and routes.
@@ -39,6 +43,8 @@ pub struct Tools {
     pub sounds: SoundLibrary,
     /// Where recordings go.
     pub files: MediaFiles,
+    /// How much each account has stored.
+    pub storage: Storage,
     /// Call starts, records, recordings and events, off the call path.
     pub writer: Writer,
     /// Numbers, trunks and routes as they are now.

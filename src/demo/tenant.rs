@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rand::seq::IndexedRandom;
-use strowger_domain::account::{Account, AccountKind, AccountStatus, Limits, Permissions, Role};
+use strowger_domain::account::{
+    Account, AccountKind, AccountStatus, Contact, Limits, Permissions, Role,
+};
 use strowger_domain::e164::E164;
 use strowger_domain::ids::{AccountId, AudioId, NumberId, PlanId, RouteId, TrunkId, UserId};
 use strowger_media::wav;
@@ -67,6 +69,9 @@ const LIMITS: Limits = Limits {
     scheduled_in_progress: Some(1_000),
     scheduled_queued: Some(50_000),
     call_duration_s: None,
+    agents: None,
+    storage_bytes: None,
+    requests_per_minute: None,
 };
 
 const PLAN_NAME: &str = "Welcome menu";
@@ -160,6 +165,7 @@ impl Builder<'_> {
             kind,
             name: name.to_owned(),
             reference: None,
+            contact: Contact::default(),
             status: AccountStatus::Active,
             time_zone: chrono_tz::Europe::London,
             permissions: Permissions::all(),

@@ -1,10 +1,12 @@
 //! Call detail records: a timeline of facts becomes one record with all legs of a call.
 
 mod record;
+mod withheld;
 
 pub use record::{
     Annotation, CallRecord, Direction, Ending, LegQuality, LegRecord, Role, Step, StreamQuality,
 };
+pub use withheld::WithheldNumber;
 
 use crate::call::{CallState, LegNumber, LegState, Origin};
 use crate::ids::{AccountId, CallId, InstanceId, LegId, RecordingId, ScheduledCallId};
@@ -28,6 +30,8 @@ pub struct Opening {
     /// The caller's number or address, or the number that we presented to the first party; none when
     /// withheld.
     pub calling: Option<String>,
+    /// The caller's number or address where it was withheld and is known all the same.
+    pub withheld_calling: Option<WithheldNumber>,
     /// The dialled service number, or the dialled first party.
     pub called: String,
     /// The scheduled call that it carries out.
@@ -111,6 +115,7 @@ impl Timeline {
             origin: opening.origin,
             service_number: opening.service_number,
             calling: opening.calling,
+            withheld_calling: opening.withheld_calling,
             called: opening.called,
             state: match opening.origin {
                 Origin::Inbound => CallState::Ringing,

@@ -38,6 +38,9 @@ pub enum NotPermitted {
     /// The class of the number is not among its destination classes.
     #[error("the account may not call numbers of this class")]
     Class,
+    /// Its country is not among the account's countries.
+    #[error("the account may not call this country")]
+    Country,
     /// It may not call SIP URIs.
     #[error("the account may not call SIP URIs")]
     Sip,
@@ -69,10 +72,14 @@ impl Destination {
         match self {
             Self::Number(number) => {
                 let class = number.destination_class();
-                if permissions.destination_classes.contains(&class) {
+                if !permissions.destination_classes.contains(&class) {
+                    return Err(NotPermitted::Class);
+                }
+                let may_call = |country| permissions.may_call_country(country);
+                if number.country().is_none_or(may_call) {
                     Ok(())
                 } else {
-                    Err(NotPermitted::Class)
+                    Err(NotPermitted::Country)
                 }
             }
             Self::Sip(_) if permissions.sip_destinations => Ok(()),
@@ -205,6 +212,23 @@ mod tests {
             (number.check(&granted), uri.check(&granted)),
             (Ok(()), Ok(()))
         );
+    }
+
+    #[test]
+    fn a_country_that_is_not_listed_is_not_called() {
+        let granted = Permissions {
+            countries: Some(["FR".to_owned()].into()),
+            ..Permissions::all()
+        };
+        let check = |text| {
+            Destination::read(text, Country::GB)
+                .unwrap()
+                .check(&granted)
+        };
+        assert_eq!(check("+33142685300"), Ok(()));
+        assert_eq!(check("+447700900123"), Err(NotPermitted::Country));
+        // Freephone numbers of the world have no country.
+        assert_eq!(check("+80012345678"), Ok(()));
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn part_of(number: &E164) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Account, AccountKind, AccountStatus, Limits, Permissions};
+    use crate::account::{Account, AccountKind, AccountStatus, Contact, Limits, Permissions};
     use chrono::DateTime;
     use uuid::Uuid;
 
@@ -208,6 +208,7 @@ mod tests {
             kind,
             name: String::new(),
             reference: None,
+            contact: Contact::default(),
             status,
             time_zone: chrono_tz::UTC,
             permissions: Permissions::all(),

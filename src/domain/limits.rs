@@ -84,6 +84,12 @@ impl Admission {
         }
     }
 
+    /// Forgets the accounts that are not to be kept, unless they have calls.
+    pub fn retain(&mut self, keep: impl Fn(AccountId) -> bool) {
+        self.usage
+            .retain(|account, usage| usage.calls > 0 || keep(*account));
+    }
+
     /// Admits one call of the last account of a path, or says who has reached what. A refused call
     /// counts nowhere.
     pub fn admit(&mut self, path: &AccountPath, now: Instant) -> Result<Ticket, Refusal> {
@@ -150,6 +156,14 @@ impl Admission {
     /// The calls of an account and all below it.
     pub fn calls(&self, account: AccountId) -> u32 {
         self.usage.get(&account).map_or(0, |usage| usage.calls)
+    }
+
+    /// Those of them that were admitted within the last second, where that is limited.
+    pub fn new_calls(&self, account: AccountId, now: Instant) -> u32 {
+        let is_new = |at: &&Instant| now.saturating_duration_since(**at) < SECOND;
+        let recent = self.usage.get(&account).map(|usage| usage.recent.iter());
+        let new = recent.into_iter().flatten().filter(is_new).count();
+        u32::try_from(new).unwrap_or(u32::MAX)
     }
 
     /// Tickets that were not given back yet. Zero when no call lives.

@@ -162,6 +162,7 @@ impl Instance {
             origin: Origin::OutboundService,
             service_number: None,
             calling: run.wanted.from.clone(),
+            withheld_calling: None,
             called: run.wanted.to.clone(),
             scheduled_call: None,
             instance: Some(run.id),
@@ -169,7 +170,6 @@ impl Instance {
         let start = Start {
             opening,
             path: run.path,
-            permissions: run.permissions,
             plan: None,
             driver: Driver::Application(ctx.address().recipient()),
             first: FirstLeg::Outbound {

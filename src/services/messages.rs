@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::Message;
 use serde::Deserialize;
-use strowger_domain::account::{AccountPath, Permissions};
+use strowger_domain::account::AccountPath;
 use strowger_domain::application::{Method, Page, Settings};
 use strowger_domain::call::Origin;
 use strowger_domain::ids::{AccountId, CallId, InstanceId, ServiceId};
@@ -93,8 +93,6 @@ pub struct Run {
     pub wanted: StartService,
     /// The account and its ancestors.
     pub path: AccountPath,
-    /// What the account may do.
-    pub permissions: Permissions,
     /// No call of its account lasts longer.
     pub max_duration: Duration,
     /// Its share of the limits.

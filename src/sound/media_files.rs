@@ -37,6 +37,14 @@ impl MediaFiles {
         }
         Ok(self.root.join(account.to_string()).join(name))
     }
+
+    /// Removes every file of an account.
+    pub async fn erase(&self, account: AccountId) -> std::io::Result<()> {
+        match tokio::fs::remove_dir_all(self.root.join(account.to_string())).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

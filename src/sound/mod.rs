@@ -3,3 +3,4 @@
 pub mod library;
 pub mod media_files;
 pub mod speech;
+pub mod storage;

@@ -8,9 +8,9 @@ use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use strowger_domain::account::{Account, AccountPath, AccountStatus, Limits, Permissions};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use strowger_domain::account::{Account, AccountPath, AccountStatus, Contact, Limits, Permissions};
 use strowger_domain::ids::AccountId;
 use strowger_entity::accounts::{ActiveModel, Column, Entity, Model};
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub struct AccountChange {
     pub name: Option<String>,
     /// The parent's name for it; `Some(None)`: none any more.
     pub reference: Option<Option<String>>,
+    /// Whom the users below it ask.
+    pub contact: Option<Contact>,
     /// Whether it may be used.
     pub status: Option<AccountStatus>,
     /// The time zone of its calendars.
@@ -41,6 +43,11 @@ fn row(model: Model) -> Result<Account, StoreError> {
         kind: named(TABLE, &model.kind)?,
         name: model.name,
         reference: model.reference,
+        contact: model
+            .contact
+            .map(|contact| document(TABLE, contact))
+            .transpose()?
+            .unwrap_or_default(),
         status: named(TABLE, &model.status)?,
         time_zone: named(TABLE, &model.time_zone)?,
         permissions: document(TABLE, model.permissions)?,
@@ -78,8 +85,18 @@ impl Store {
         scope: &AccountScope,
         account: Account,
     ) -> Result<Account, StoreError> {
+        let transaction = self.begin().await?;
+        // Nobody moves the parent meanwhile: a path leads through the accounts above.
         let above = match account.parent {
-            Some(parent) => self.path_text(scope, parent).await?,
+            Some(parent) => {
+                Entity::find_by_id(parent.uuid())
+                    .filter(scope.sees_account())
+                    .lock(LockType::Share)
+                    .one(&transaction)
+                    .await?
+                    .ok_or(StoreError::NotFound)?
+                    .path
+            }
             None if scope.account().is_none() => String::new(),
             None => return Err(StoreError::NotFound),
         };
@@ -91,6 +108,7 @@ impl Store {
             kind: Set(name(&account.kind)),
             name: Set(account.name),
             reference: Set(account.reference),
+            contact: Set(Some(json(&account.contact))),
             status: Set(name(&account.status)),
             time_zone: Set(name(&account.time_zone)),
             permissions: Set(json(&account.permissions)),
@@ -98,8 +116,9 @@ impl Store {
             created_at: Set(utc(account.created_at)),
             updated_at: Set(utc(account.created_at)),
         })
-        .exec_without_returning(&self.db)
+        .exec_without_returning(&transaction)
         .await?;
+        transaction.commit().await?;
         self.account(scope, id).await
     }
 
@@ -213,6 +232,9 @@ impl Store {
         }
         if let Some(reference) = change.reference {
             update = update.col_expr(Column::Reference, Expr::value(reference));
+        }
+        if let Some(contact) = change.contact {
+            update = update.col_expr(Column::Contact, Expr::value(json(&contact)));
         }
         if let Some(status) = change.status {
             update = update.col_expr(Column::Status, Expr::value(name(&status)));

@@ -59,6 +59,8 @@ pub struct SignedIn {
 /// Something that requests are judged by, and that changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
+    /// The tree itself, and with it everything.
+    Tree,
     /// An account, and so all below it.
     Account(AccountId),
     /// A user, in all of its sessions.
@@ -118,6 +120,13 @@ impl Identities {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.changes += 1;
         match subject {
+            Subject::Tree => {
+                let changes = known.changes;
+                *known = Known {
+                    changes,
+                    ..Known::default()
+                };
+            }
             Subject::Account(id) => known.standings.retain(|_, one| !one.value.is_within(id)),
             Subject::User(id) => known.sessions.retain(|_, one| one.value.user.id != id),
             Subject::Session(id) => {

@@ -5,12 +5,17 @@ use super::scope::{AccountScope, Within};
 use super::text::{milliseconds, signed, unsigned};
 use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 use strowger_domain::ids::{AccountId, CallId, RecordingId};
+use strowger_entity::audio;
 use strowger_entity::recordings::{Column, Entity, Model};
+use uuid::Uuid;
 
 /// A recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,11 @@ pub(super) fn model(recording: &Recording) -> Model {
         size_bytes: signed(recording.size_bytes),
         created_at: utc(recording.created_at),
     }
+}
+
+/// The sum of a column. PostgreSQL adds large numbers up to a decimal.
+fn bytes(column: impl ColumnTrait) -> Expr {
+    Expr::col(column).sum().cast_as("bigint")
 }
 
 impl Store {
@@ -112,6 +122,37 @@ impl Store {
             .all(&self.db)
             .await?;
         Ok(models.into_iter().map(row).collect())
+    }
+
+    /// The bytes of recordings and audio files of each account in scope that has any.
+    pub async fn stored_bytes(
+        &self,
+        scope: &AccountScope,
+    ) -> Result<BTreeMap<AccountId, u64>, StoreError> {
+        let recordings: Vec<(Uuid, i64)> = Entity::find()
+            .select_only()
+            .column(Column::AccountId)
+            .column_as(bytes(Column::SizeBytes), "bytes")
+            .filter(scope.sees(Column::AccountId))
+            .group_by(Column::AccountId)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let audio: Vec<(Uuid, i64)> = audio::Entity::find()
+            .select_only()
+            .column(audio::Column::AccountId)
+            .column_as(bytes(audio::Column::SizeBytes), "bytes")
+            .filter(scope.sees(audio::Column::AccountId))
+            .group_by(audio::Column::AccountId)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let mut stored = BTreeMap::new();
+        for (account, bytes) in recordings.into_iter().chain(audio) {
+            let of_account: &mut u64 = stored.entry(AccountId::from_uuid(account)).or_default();
+            *of_account += unsigned::<u64>(bytes);
+        }
+        Ok(stored)
     }
 
     /// Forgets a recording; answers what it was, so that its file can go too.

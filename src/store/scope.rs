@@ -100,7 +100,7 @@ impl Store {
     }
 }
 
-fn below(account: impl ColumnTrait, path: &str) -> Expr {
+pub(super) fn below(account: impl ColumnTrait, path: &str) -> Expr {
     account.in_subquery(
         accounts::Entity::find()
             .select_only()

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking; its parties are A and B; its documents are written where they are used"
 )]
 
+mod accounts;
 mod call_quality;
 mod chaos;
 mod chaos_process;

@@ -1,8 +1,10 @@
 //! The tree grows by its rules, and numbers go down it.
 
 use serde_json::json;
+use strowger_domain::cdr::WithheldNumber;
 
 use super::harness::Bench;
+use crate::store::testing::record;
 
 #[actix_web::test]
 async fn a_child_has_a_kind_and_permissions_that_its_parent_can_give() {
@@ -66,6 +68,86 @@ async fn permissions_beyond_the_parents_are_refused_by_name() {
         .await
         .is(422);
     assert_eq!(refused.faults(), ["/permissions/queues exceeds_parent"]);
+}
+
+#[actix_web::test]
+async fn custom_cli_needs_its_agreement_and_withheld_numbers_a_service_provider() {
+    let bench = Bench::start().await;
+    let carrier = bench.token(bench.sample.carrier).await;
+    let one = format!("/v1/accounts/{}", bench.sample.reseller);
+    let nothing = json!({"permissions": {"custom_cli": false, "withheld_cli": false,
+        "node_types": ["queue"], "countries": ["GB"]}});
+    bench.patch(&carrier, &one, &nothing).await.is(200);
+    let wish = json!({"permissions": {"custom_cli": true, "node_types": ["teleport"]}});
+    let refused = bench.patch(&carrier, &one, &wish).await.is(422);
+    assert_eq!(
+        refused.faults(),
+        [
+            "/permissions/custom_cli_agreement missing",
+            "/permissions/node_types/0 unknown_value"
+        ]
+    );
+    let wish = json!({"permissions": {"custom_cli": true, "withheld_cli": true,
+        "custom_cli_agreement": {"signed_on": "2026-05-01", "document": "CLI-1"}}});
+    let given = bench.patch(&carrier, &one, &wish).await.is(200).body;
+    assert_eq!(
+        given["permissions"]["custom_cli_agreement"]["document"],
+        "CLI-1"
+    );
+    let reseller = bench.token(bench.sample.reseller).await;
+    let children = "/v1/accounts/me/children";
+    let customer = json!({"kind": "customer", "name": "Ada Ltd", "permissions": {
+        "withheld_cli": true, "node_types": ["day"], "countries": ["FR"]}});
+    let refused = bench.post(&reseller, children, &customer).await.is(422);
+    assert_eq!(
+        refused.faults(),
+        [
+            "/permissions/node_types/0 exceeds_parent",
+            "/permissions/countries/0 exceeds_parent",
+            "/permissions/withheld_cli not_for_customers",
+            "/permissions/withheld_cli not_permitted"
+        ]
+    );
+    let below = json!({"kind": "sub_reseller", "name": "Bea", "permissions": {
+        "withheld_cli": true}});
+    let refused = bench.post(&reseller, children, &below).await.is(422);
+    assert_eq!(
+        refused.faults(),
+        ["/permissions/withheld_cli not_permitted"]
+    );
+}
+
+#[actix_web::test]
+async fn a_withheld_number_is_masked_for_those_who_may_not_see_it() {
+    let bench = Bench::start().await;
+    let owner = bench.sample.customer;
+    let call = strowger_domain::cdr::CallRecord {
+        calling: None,
+        withheld_calling: Some(WithheldNumber::new("+447700900123")),
+        ..record(owner, bench.sample.now)
+    };
+    bench.writer.call(call.clone()).unwrap();
+    bench.writer.flush().await;
+    let path = format!("/v1/accounts/{owner}/calls/{}", call.id);
+    let list = format!("/v1/accounts/{owner}/calls");
+    let export = format!("/v1/accounts/{owner}/export");
+    let (carrier, customer) = (
+        bench.token(bench.sample.carrier).await,
+        bench.token(owner).await,
+    );
+    let seen = bench.get(&carrier, &path).await.is(200).body;
+    assert_eq!(seen["withheld_calling"], "+447700900123");
+    for path in [&path, &list, &export] {
+        let shown = bench.get(&customer, path).await.is(200).text;
+        assert!(shown.contains("+447700******"), "{shown}");
+        assert!(!shown.contains("900123"), "{shown}");
+    }
+    let one = format!("/v1/accounts/{}", bench.sample.reseller);
+    let nothing = json!({"permissions": {"withheld_cli": false}});
+    bench.patch(&carrier, &one, &nothing).await.is(200);
+    let reseller = bench.token(bench.sample.reseller).await;
+    let masked = bench.get(&reseller, &path).await.is(200).body;
+    assert_eq!(masked["withheld_calling"], "+447700******");
 }
 
 #[actix_web::test]

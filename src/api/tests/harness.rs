@@ -13,13 +13,14 @@ use strowger_domain::ids::{AccountId, ApiKeyId, InstanceId, UserId};
 use uuid::Uuid;
 
 use crate::accounts::messages::{
-    DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed, PauseRecordings, Platform,
-    StartRefused, StartService, WakeScheduler,
+    CountCalls, Counted, DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed,
+    PauseRecordings, Platform, StartRefused, StartService, WakeScheduler,
 };
 use crate::api::{Api, Parts, Settings, passwords, serve, tokens};
 use crate::events::http_client::{HttpClient, Policy};
 use crate::events::webhooks::Webhooks;
 use crate::sound::media_files::MediaFiles;
+use crate::sound::storage::Storage;
 use crate::store::api_keys::ApiKey;
 use crate::store::testing::{Sample, TestDatabase};
 use crate::store::users::NewUser;
@@ -37,6 +38,19 @@ pub(super) struct Stage {
 
 impl Actor for Stage {
     type Context = Context<Self>;
+}
+
+/// Puts calls on the stage.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+struct Show(Vec<CallRecord>);
+
+impl Handler<Show> for Stage {
+    type Result = ();
+
+    fn handle(&mut self, shown: Show, _ctx: &mut Context<Self>) {
+        self.live = shown.0;
+    }
 }
 
 impl Handler<LiveCalls> for Stage {
@@ -60,6 +74,15 @@ impl Handler<FindCall> for Stage {
             .iter()
             .find(|c| c.id == asked.call && c.account == asked.account);
         found.cloned().map(Box::new)
+    }
+}
+
+impl Handler<CountCalls> for Stage {
+    type Result = actix::MessageResult<CountCalls>;
+
+    fn handle(&mut self, _asked: CountCalls, _ctx: &mut Context<Self>) -> Self::Result {
+        let live = u32::try_from(self.live.len()).unwrap();
+        actix::MessageResult(Counted { live, new: 0 })
     }
 }
 
@@ -115,6 +138,7 @@ pub(super) struct Bench {
     pub(super) sample: Sample,
     pub(super) store: Store,
     pub(super) writer: Writer,
+    pub(super) media: MediaFiles,
     pub(super) stage: Addr<Stage>,
     pub(super) address: SocketAddr,
     pub(super) client: Client,
@@ -177,6 +201,7 @@ impl Bench {
             live_calls: stage.clone().recipient(),
             find_call: stage.clone().recipient(),
             hang_up: stage.clone().recipient(),
+            count_calls: stage.clone().recipient(),
             pause_recordings: stage.clone().recipient(),
             start_service: stage.clone().recipient(),
             directory_changed: stage.clone().recipient(),
@@ -198,6 +223,7 @@ impl Bench {
             http,
             webhooks,
             media: MediaFiles::new(folder.path()),
+            storage: Storage::default(),
             metrics: crate::telemetry::start_metrics(),
         };
         let api = Api::new(parts).await.unwrap();
@@ -210,6 +236,7 @@ impl Bench {
             sample,
             store,
             writer,
+            media: MediaFiles::new(folder.path()),
             stage,
             address,
             client: Client::builder().no_proxy().build().unwrap(),
@@ -217,6 +244,11 @@ impl Bench {
             _database: database,
             _folder: folder,
         }
+    }
+
+    /// Has these calls live.
+    pub(super) async fn show(&self, calls: Vec<CallRecord>) {
+        self.stage.send(Show(calls)).await.unwrap();
     }
 
     pub(super) fn url(&self, path: &str) -> String {

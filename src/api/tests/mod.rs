@@ -8,6 +8,7 @@ mod call_plans;
 mod documents;
 mod harness;
 mod identities;
+mod lifecycle;
 mod scheduled_calls;
 mod services;
 mod sessions;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Bench, Stage, read};
+use super::harness::{Bench, read};
 use crate::store::testing::record;
 
 fn service() -> Value {
@@ -138,11 +138,7 @@ async fn live_calls_are_seen_as_they_stand_and_hung_up() {
     bench.writer.flush().await;
     let mut now = kept.clone();
     now.called = "+441632960002".to_owned();
-    bench
-        .stage
-        .send(Show(vec![now, fresh.clone()]))
-        .await
-        .unwrap();
+    bench.show(vec![now, fresh.clone()]).await;
     let list = bench
         .get(&token, "/v1/accounts/me/calls?state=live")
         .await
@@ -198,17 +194,4 @@ async fn live_calls_are_seen_as_they_stand_and_hung_up() {
         bench.get(&token, &record).await.is(200).body,
         records["items"][0]
     );
-}
-
-/// Puts calls on the stage.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-struct Show(Vec<strowger_domain::cdr::CallRecord>);
-
-impl actix::Handler<Show> for Stage {
-    type Result = ();
-
-    fn handle(&mut self, shown: Show, _ctx: &mut actix::Context<Self>) {
-        self.live = shown.0;
-    }
 }

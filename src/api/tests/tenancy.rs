@@ -200,6 +200,7 @@ async fn a_route_without_a_scope_tells_only_about_oneself() {
             "/v1/.well-known/",
             "/v1/openapi.json",
             "/v1/event_types",
+            "/v1/branding",
             "/system/",
         ];
         assert!(known.iter().any(|one| path.starts_with(one)), "{path}");

@@ -1,12 +1,14 @@
 //! The account tree: carrier, service provider, reseller, sub reseller and customer; who may create
 //! whom, and what an account may do.
 
+pub mod branding;
 mod permissions;
 mod role;
 mod scopes;
 mod tree;
 
-pub use permissions::{Limits, Permissions};
+pub use branding::{Branding, Font};
+pub use permissions::{Agreement, Limits, Permissions};
 pub use role::Role;
 pub use scopes::{Scope, Scopes, UnknownScope};
 pub use tree::{AccountPath, AccountTree, TreeProblem};
@@ -63,6 +65,11 @@ impl AccountKind {
         }
     }
 
+    /// Whether it may let accounts below it see the numbers of callers who withhold them.
+    pub fn may_give_withheld_cli(self) -> bool {
+        matches!(self, Self::Carrier | Self::ServiceProvider)
+    }
+
     /// The kinds of children that it may create, from the highest.
     pub fn may_have(self, permissions: &Permissions) -> Vec<Self> {
         Self::ALL
@@ -94,6 +101,28 @@ pub enum AccountStatus {
     Active,
     /// Its users cannot sign in and its calls are refused; so are its descendants'.
     Disabled,
+    /// The same for good: it can only be exported and erased.
+    Closed,
+}
+
+/// Whom the users of the accounts below an account ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Contact {
+    /// The name of a person or a desk.
+    pub name: Option<String>,
+    /// A telephone number, as it is to be read.
+    pub phone: Option<String>,
+    /// An e-mail address.
+    #[schema(example = "help@example.com")]
+    pub email: Option<String>,
+}
+
+impl Contact {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.phone.is_none() && self.email.is_none()
+    }
 }
 
 /// An account, at any level of the tree.
@@ -109,6 +138,8 @@ pub struct Account {
     pub name: String,
     /// The parent's own name for it (an account number).
     pub reference: Option<String>,
+    /// Whom the users of the accounts below it ask.
+    pub contact: Contact,
     /// Whether it may be used.
     pub status: AccountStatus,
     /// IANA time zone of its calendars.

@@ -193,6 +193,18 @@ impl AccountTree {
             .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
+    /// How many bytes more the account may store, given what each account does; `None`: nothing on
+    /// its path limits it.
+    pub fn storage_left(&self, id: AccountId, stored: impl Fn(AccountId) -> u64) -> Option<u64> {
+        let path = self.path(id).into_iter().flat_map(AccountPath::iter);
+        let limited = path.filter_map(|id| Some((id, self.get(id)?.limits.storage_bytes?)));
+        let left = limited.map(|(id, most)| {
+            let used = self.within(id).into_iter().map(&stored).sum();
+            most.saturating_sub(used)
+        });
+        left.min()
+    }
+
     /// Whether the account and all accounts above it are active.
     pub fn is_active(&self, id: AccountId) -> bool {
         self.path(id).is_some_and(|path| {
@@ -206,7 +218,7 @@ impl AccountTree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{AccountKind, Limits};
+    use crate::account::{AccountKind, Contact, Limits};
     use chrono::DateTime;
     use uuid::Uuid;
 
@@ -221,6 +233,7 @@ mod tests {
             kind,
             name: format!("account {n}"),
             reference: None,
+            contact: Contact::default(),
             status: AccountStatus::Active,
             time_zone: chrono_tz::Europe::London,
             permissions: Permissions::all(),
@@ -289,6 +302,19 @@ mod tests {
         assert!(!tree.effective(id(4)).recording);
         assert!(tree.effective(id(2)).recording);
         assert_eq!(tree.effective(id(99)), Permissions::default());
+    }
+
+    #[test]
+    fn the_storage_that_is_left_is_the_least_of_the_path() {
+        let mut rows = rows();
+        rows[0].limits.storage_bytes = Some(100);
+        rows[1].limits.storage_bytes = Some(120);
+        let (tree, _) = AccountTree::build(rows);
+        let stored = |account| if account == id(5) { 70 } else { 10 };
+        // Account 3 and those below it have 90 bytes, account 4 has 10.
+        assert_eq!(tree.storage_left(id(4), stored), Some(30));
+        assert_eq!(tree.storage_left(id(4), |_| 1000), Some(0));
+        assert_eq!(tree.storage_left(id(2), stored), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Everything that a call may tell its driver.
 
 use super::{LegNumber, PlayNumber, RecordingNumber};
+use crate::account::Permissions;
 use crate::cause::Cause;
 use crate::ids::{AccountId, CallId};
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,8 @@ pub struct Facts {
     pub variables: BTreeMap<String, String>,
     /// The account's time zone.
     pub time_zone: chrono_tz::Tz,
+    /// What the account may do when the call begins.
+    pub permissions: Permissions,
 }
 
 /// One fact of a call, told to its driver.

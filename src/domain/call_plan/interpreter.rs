@@ -202,6 +202,9 @@ impl Interpreter {
                 kind: here.kind.name().to_owned(),
                 branch,
             });
+            if !self.run.may_use(here.kind.name()) {
+                return self.end(Cause::FacilityRejected);
+            }
             let Some(node_type) = here.kind.node_type() else {
                 return self.end(Cause::TemporaryFailure);
             };

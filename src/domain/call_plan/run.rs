@@ -3,6 +3,7 @@
 use super::plan::Plan;
 use super::setting::Setting;
 use super::variables::Variables;
+use crate::account::Permissions;
 use crate::call::{
     Dial, Effect, Facts, LegNumber, Now, Origin, Parties, PlayNumber, Recording, RecordingNumber,
     Sound,
@@ -22,6 +23,7 @@ pub(crate) struct Run {
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) deadline: Option<Instant>,
     time_zone: Tz,
+    permissions: Permissions,
     /// Absent until the first event.
     now: Option<Now>,
     answered: bool,
@@ -51,6 +53,7 @@ impl Run {
             effects: VecDeque::new(),
             deadline: None,
             time_zone: facts.time_zone,
+            permissions: facts.permissions,
             now: None,
             answered,
             origin: facts.origin,
@@ -74,6 +77,11 @@ impl Run {
             self.variables
                 .set_built_in(name, local.format(format).to_string());
         }
+    }
+
+    /// Whether the account may use nodes of this type.
+    pub(crate) fn may_use(&self, kind: &str) -> bool {
+        self.permissions.may_use_node(kind)
     }
 
     pub(crate) fn push(&mut self, effect: Effect) {

@@ -1,5 +1,6 @@
 //! What is kept of a call and of its legs.
 
+use super::WithheldNumber;
 use crate::call::{CallState, LegState, Origin};
 use crate::cause::{Cause, Outcome};
 use crate::ids::{AccountId, CallId, InstanceId, LegId, RecordingId, ScheduledCallId};
@@ -163,6 +164,10 @@ pub struct CallRecord {
     /// The caller's number or address, or the number that we presented to the first party; null when
     /// withheld.
     pub calling: Option<String>,
+    /// The caller's number or address where it was withheld and is known all the same; masked, unless
+    /// the reader's account may see withheld numbers.
+    #[schema(value_type = Option<String>, example = "+447700******")]
+    pub withheld_calling: Option<WithheldNumber>,
     /// The dialled service number, or the dialled first party.
     pub called: String,
     /// How far it is.
@@ -203,6 +208,13 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
+    /// The record for a reader who may see withheld numbers.
+    #[must_use]
+    pub fn reveal(mut self) -> Self {
+        self.withheld_calling = self.withheld_calling.map(WithheldNumber::reveal);
+        self
+    }
+
     /// Ends the call and every leg that is still open. A record that has ended stays as it is.
     pub(super) fn end(&mut self, ending: Ending, at: DateTime<Utc>) {
         if self.ended_at.is_some() {

@@ -14,6 +14,7 @@ fn timeline(origin: Origin) -> Timeline {
         origin,
         service_number: Some("+441632960001".into()),
         calling: Some("+447700900001".into()),
+        withheld_calling: None,
         called: "+441632960001".into(),
         scheduled_call: None,
         instance: None,

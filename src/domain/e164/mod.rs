@@ -206,6 +206,9 @@ impl Country {
         class: DestinationClass::UkGeographic,
     };
 
+    /// The ISO code of a calling code that belongs to no country.
+    pub const WORLD: &'static str = "001";
+
     /// The country with this ISO 3166 code (`GB`).
     pub fn by_iso(iso: &str) -> Option<&'static Self> {
         COUNTRIES.iter().find(|country| country.iso == iso)

@@ -360,6 +360,7 @@ fn first_party_rules(first_party: &Destination, setting: &Setting<'_>, faults: &
     if let Err(refused) = first_party.check(setting.permissions) {
         let code = match refused {
             NotPermitted::Class => "destination_not_permitted",
+            NotPermitted::Country => "country_not_permitted",
             NotPermitted::Sip => "sip_not_permitted",
         };
         faults.push(Fault::new("/first_party", code, refused.to_string()));

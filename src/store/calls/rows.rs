@@ -7,7 +7,7 @@ use crate::store::{StoreError, utc};
 use std::time::Duration;
 use strowger_domain::call::Origin;
 use strowger_domain::cause::Cause;
-use strowger_domain::cdr::{CallRecord, LegRecord};
+use strowger_domain::cdr::{CallRecord, LegRecord, WithheldNumber};
 use strowger_domain::ids::{AccountId, CallId, InstanceId, LegId, RecordingId, ScheduledCallId};
 use strowger_entity::{call_legs, calls};
 use uuid::Uuid;
@@ -26,6 +26,10 @@ pub(in crate::store) fn call_model(call: &CallRecord) -> calls::Model {
         origin: name(&call.origin),
         service_number: call.service_number.clone(),
         calling: call.calling.clone(),
+        withheld_calling: call
+            .withheld_calling
+            .as_ref()
+            .map(|n| n.number().to_owned()),
         called: call.called.clone(),
         state: name(&call.state),
         started_at: utc(call.started_at),
@@ -78,6 +82,7 @@ pub(super) fn record(
         origin: named(CALLS, &model.origin)?,
         service_number: model.service_number,
         calling: model.calling,
+        withheld_calling: model.withheld_calling.map(WithheldNumber::new),
         called: model.called,
         state: named(CALLS, &model.state)?,
         started_at: model.started_at,

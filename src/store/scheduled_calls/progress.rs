@@ -271,6 +271,17 @@ impl Store {
             .await
     }
 
+    /// Takes back calls that wait, and answers them: at most 500 at a time.
+    pub async fn cancel_queued(
+        &self,
+        scope: &AccountScope,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ScheduledCall>, StoreError> {
+        let any = Condition::all();
+        self.change_queued(scope, any, MOST_CHANGED, now, || Fact::Cancelled)
+            .await
+    }
+
     /// Takes a call back while it waits; [`StoreError::Stale`] when it is past that.
     pub async fn cancel_scheduled_call(
         &self,

@@ -13,7 +13,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use strowger_domain::account::{
-    Account, AccountKind, AccountStatus, Limits, Permissions, Role as UserRole, Scope, Scopes,
+    Account, AccountKind, AccountStatus, Contact, Limits, Permissions, Role as UserRole, Scope,
+    Scopes,
 };
 use strowger_domain::call::{LegNumber, Origin};
 use strowger_domain::cdr::{CallRecord, Fact, LegOpening, Opening, Role, Timeline};
@@ -109,6 +110,7 @@ impl Sample {
             kind,
             name: format!("{kind:?}"),
             reference: Some("A-1".to_owned()),
+            contact: Contact::default(),
             status: AccountStatus::Active,
             time_zone: chrono_tz::Europe::London,
             permissions: Permissions::all(),
@@ -297,6 +299,7 @@ pub fn record(account: AccountId, at: DateTime<Utc>) -> CallRecord {
         origin: Origin::Inbound,
         service_number: Some("+441632960001".to_owned()),
         calling: Some("+447700900001".to_owned()),
+        withheld_calling: None,
         called: "+441632960001".to_owned(),
         scheduled_call: None,
         instance: None,

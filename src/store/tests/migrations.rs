@@ -43,6 +43,7 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::accounts::Entity).await;
         is_empty_table(&store, entity::audio::Entity).await;
         is_empty_table(&store, entity::audit_log::Entity).await;
+        is_empty_table(&store, entity::brandings::Entity).await;
         is_empty_table(&store, entity::call_legs::Entity).await;
         is_empty_table(&store, entity::call_plan_versions::Entity).await;
         is_empty_table(&store, entity::call_plans::Entity).await;

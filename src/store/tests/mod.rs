@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod calls;
+mod holdings;
 mod migrations;
 mod plans;
 mod scheduled_calls;

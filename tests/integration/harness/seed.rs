@@ -16,7 +16,9 @@ use strowger::store::numbers::{Number, NumberStatus};
 use strowger::store::trunks::{Route, Trunk, TrunkTransport};
 use strowger::store::users::NewUser;
 use strowger::store::{AccountScope, Store};
-use strowger_domain::account::{Account, AccountKind, AccountStatus, Limits, Permissions, Role};
+use strowger_domain::account::{
+    Account, AccountKind, AccountStatus, Contact, Limits, Permissions, Role,
+};
 use strowger_domain::e164::E164;
 use strowger_domain::ids::{AccountId, NumberId, PlanId, RouteId, TrunkId, UserId};
 use strowger_media::tone::{Generator, Tone};
@@ -129,6 +131,7 @@ impl Seed {
                 kind,
                 name: format!("{owner:?}"),
                 reference: None,
+                contact: Contact::default(),
                 status: if disabled {
                     AccountStatus::Disabled
                 } else {

@@ -110,10 +110,15 @@ impl Platform {
     /// A customer below the operator, with all that the operator may.
     fn make_tenant(&mut self) -> anyhow::Result<()> {
         let root = self.json("GET", "/v1/accounts/me", None)?;
+        let mut permissions = root["permissions"].clone();
+        // These are given by agreement, or not to customers.
+        for name in ["custom_cli", "withheld_cli"] {
+            permissions[name] = json!(false);
+        }
         let customer = json!({
             "kind": "customer",
             "name": "Load",
-            "permissions": root["permissions"],
+            "permissions": permissions,
         });
         let made = self.json("POST", "/v1/accounts/me/children", Some(&customer))?;
         text(&made, "id")?.clone_into(&mut self.account);

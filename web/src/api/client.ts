@@ -35,3 +35,18 @@ export async function download(path: string): Promise<Blob> {
     throw unreachable();
   }
 }
+
+/** Puts a file behind the token; `null` removes what is there. */
+export async function sendFile(path: string, file: File | null): Promise<void> {
+  const request = new Request(
+    new URL(path, window.location.origin),
+    file === null
+      ? { method: "DELETE" }
+      : { method: "PUT", body: file, headers: { "content-type": file.type } },
+  );
+  const response = await authorisedFetch(request);
+  if (!response.ok) {
+    const body: unknown = await response.json().catch(() => undefined);
+    throw toApiError(response.status, body);
+  }
+}

@@ -103,7 +103,8 @@ export interface paths {
         get: operations["accounts_read"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Erases a closed account, and all below it, with all that they hold. It cannot be undone. */
+        delete: operations["accounts_erase"];
         options?: never;
         head?: never;
         /** Changes an account. */
@@ -228,6 +229,43 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the branding of an account. */
+        get: operations["accounts_branding_read"];
+        /** Puts the branding of an account. Its logo stays. */
+        put: operations["accounts_branding_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/branding/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the logo of an account. */
+        get: operations["accounts_branding_logo_logo"];
+        /** Puts the logo of an account: a GIF, JPEG or PNG of at most 180 by 80 pixels and 2 MB. */
+        put: operations["accounts_branding_logo_put_logo"];
+        post?: never;
+        /** Removes the logo of an account. */
+        delete: operations["accounts_branding_logo_remove_logo"];
         options?: never;
         head?: never;
         patch?: never;
@@ -492,6 +530,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Closes an account and all below it for good: its calls end, nobody signs in, what waits is
+         *     cancelled, and its numbers go back to the pool of the provider above it. From then on it can only
+         *     be exported and erased.
+         */
+        post: operations["accounts_close_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/events": {
         parameters: {
             query?: never;
@@ -511,6 +570,67 @@ export interface paths {
         get: operations["accounts_events_stream_events"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports all that an account and those below it hold: one JSON object a line, the first of which
+         *     describes the rest. It has no secrets, and withheld numbers are masked; the sound of `audio` and
+         *     `recordings` is read by itself.
+         */
+        get: operations["accounts_export_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads the limits of an account: its own, what is used, and which account of the path to the root
+         *     binds.
+         */
+        get: operations["accounts_limits_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Puts an account, with all below it, below another parent. Every grant that the new parent cannot
+         *     give is named, and nothing is changed then.
+         */
+        post: operations["accounts_move_move_to"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1170,6 +1290,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how the portal looks under a host; one that nobody has looks as the platform does. */
+        get: operations["branding_of_host"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/branding/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the logo of a host. */
+        get: operations["branding_logo_logo_of_host"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/event_types": {
         parameters: {
             query?: never;
@@ -1256,6 +1410,8 @@ export interface components {
             name: string;
             /** @description The parent's own name for it (an account number). */
             reference?: string | null;
+            /** @description Whom the users of the accounts below it ask. */
+            contact: components["schemas"]["Contact"];
             /** @description Whether it may be used. */
             status: components["schemas"]["AccountStatus"];
             /**
@@ -1273,6 +1429,13 @@ export interface components {
              */
             created_at: string;
         };
+        /** @description The branding of an account. */
+        AccountBranding: components["schemas"]["Branding"] & {
+            /** @description The host under which its portal is opened. */
+            host?: string | null;
+            /** @description Whether it has a logo. */
+            has_logo: boolean;
+        };
         /** @example acc_01890a5d96a274d9a5b2c3d4e5f60718 */
         AccountId: string;
         /** @description An account to be created. */
@@ -1283,6 +1446,8 @@ export interface components {
             name: string;
             /** @description The parent's own name for it. */
             reference?: string | null;
+            /** @description Whom the users of the accounts below it ask. */
+            contact?: components["schemas"]["Contact"];
             /**
              * @description IANA time zone; absent: the parent's.
              * @example Europe/London
@@ -1314,6 +1479,8 @@ export interface components {
              */
             reference: string | null;
             /** @default null */
+            contact: components["schemas"]["Contact"] | null;
+            /** @default null */
             status: components["schemas"]["AccountStatus"] | null;
             /**
              * @description IANA time zone.
@@ -1329,12 +1496,26 @@ export interface components {
          * @description Whether an account may be used.
          * @enum {string}
          */
-        AccountStatus: "active" | "disabled";
+        AccountStatus: "active" | "disabled" | "closed";
         /** @description A command to a live call. */
         ActionInput: {
             /** @description What to do. */
             action: components["schemas"]["CallAction"];
             gap?: components["schemas"]["Gap"] | null;
+        };
+        /** @description The agreement by which an account may present numbers that are not hosted here. */
+        Agreement: {
+            /**
+             * Format: date
+             * @description The day on which it was signed.
+             * @example 2026-05-01
+             */
+            signed_on: string;
+            /**
+             * @description Where the document is found.
+             * @example CLI-2026-0142
+             */
+            document: string;
         };
         /** @description A value that the driver put on record. */
         Annotation: {
@@ -1539,6 +1720,39 @@ export interface components {
             /** @description The client's own name for it. */
             reference?: string | null;
         };
+        /** @description How the portal looks. */
+        Branding: {
+            /**
+             * @description The name that stands where the platform's would.
+             * @default null
+             * @example Example Telecom
+             */
+            title: string | null;
+            /**
+             * @description The colour of buttons, as `#rrggbb`.
+             * @default null
+             * @example #0b6b57
+             */
+            accent: string | null;
+            /**
+             * @description The colour of the bar on top, as `#rrggbb`.
+             * @default null
+             * @example #17201c
+             */
+            bar: string | null;
+            /** @default null */
+            font: components["schemas"]["Font"] | null;
+        };
+        /** @description The branding that an account shall have. */
+        BrandingInput: {
+            /**
+             * @description The host under which its portal is opened: nobody else has it, and no customer has one.
+             * @example portal.example.com
+             */
+            host?: string | null;
+            /** @description How it looks. */
+            look?: components["schemas"]["Branding"];
+        };
         /**
          * @description What may be asked of a live call.
          * @enum {string}
@@ -1591,6 +1805,12 @@ export interface components {
              *     withheld.
              */
             calling?: string | null;
+            /**
+             * @description The caller's number or address where it was withheld and is known all the same; masked, unless
+             *     the reader's account may see withheld numbers.
+             * @example +447700******
+             */
+            withheld_calling?: string | null;
             /** @description The dialled service number, or the dialled first party. */
             called: string;
             /** @description How far it is. */
@@ -1653,6 +1873,25 @@ export interface components {
          * @enum {string}
          */
         Cause: "unallocated_number" | "no_route_to_transit_network" | "no_route_to_destination" | "normal_clearing" | "user_busy" | "no_user_responding" | "no_answer" | "subscriber_absent" | "call_rejected" | "number_changed" | "exchange_routing_error" | "non_selected_user_clearing" | "destination_out_of_order" | "invalid_number_format" | "facility_rejected" | "normal_unspecified" | "no_circuit" | "network_out_of_order" | "temporary_failure" | "congestion" | "channel_not_available" | "resource_unavailable" | "incoming_calls_barred" | "bearer_not_authorized" | "bearer_not_available" | "service_unavailable" | "bearer_not_implemented" | "restricted_bearer_only" | "service_not_implemented" | "not_in_closed_user_group" | "incompatible_destination" | "invalid_message" | "recovery_on_timer" | "protocol_error" | "interworking";
+        /** @description Whom the users of the accounts below an account ask. */
+        Contact: {
+            /**
+             * @description The name of a person or a desk.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description A telephone number, as it is to be read.
+             * @default null
+             */
+            phone: string | null;
+            /**
+             * @description An e-mail address.
+             * @default null
+             * @example help@example.com
+             */
+            email: string | null;
+        };
         /** @description An event on its way to a webhook. */
         Delivery: {
             /** @description Its identifier. */
@@ -1788,6 +2027,11 @@ export interface components {
             detail: string;
         };
         /**
+         * @description A kind of letters that every browser has.
+         * @enum {string}
+         */
+        Font: "system" | "sans" | "serif" | "rounded";
+        /**
          * @description What becomes of the time in which a recording is paused.
          * @enum {string}
          */
@@ -1806,6 +2050,14 @@ export interface components {
             status: string;
             /** @description The program's version. */
             version: string;
+        };
+        /** @description What the sign-in page of a host shows. */
+        HostBranding: components["schemas"]["Branding"] & {
+            /**
+             * @description Where its logo is read; null: it has none.
+             * @example /v1/branding/logo?host=portal.example.com
+             */
+            logo?: string | null;
         };
         /** @description One run of a service. */
         Instance: {
@@ -1937,6 +2189,32 @@ export interface components {
             packets_received: number;
             quality?: components["schemas"]["LegQuality"] | null;
         };
+        /** @description How one limit stands. */
+        LimitRow: {
+            /**
+             * @description Its name among the account's `limits`.
+             * @example calls
+             */
+            limit: string;
+            /**
+             * Format: int64
+             * @description The account's own; null: none.
+             */
+            own?: number | null;
+            /**
+             * Format: int64
+             * @description What the account and those below it use now; null: it is not counted.
+             */
+            used?: number | null;
+            /**
+             * Format: int64
+             * @description How much more they may use; null: nothing limits it, or it is not counted.
+             */
+            free?: number | null;
+            bound_by?: components["schemas"]["AccountId"] | null;
+            /** @description It is bound by an account above your own. */
+            bound_above: boolean;
+        };
         /**
          * @description How much of it an account may use at a time. Null: no limit of its own; those of its ancestors
          *     hold in any case.
@@ -1972,6 +2250,29 @@ export interface components {
              * @default null
              */
             call_duration_s: number | null;
+            /**
+             * Format: int32
+             * @description Agents signed in at the same time, those of its descendants included.
+             * @default null
+             */
+            agents: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of its recordings and audio files, those of its descendants included.
+             * @default null
+             */
+            storage_bytes: number | null;
+            /**
+             * Format: int32
+             * @description Requests to the API in any minute, those of its descendants included.
+             * @default null
+             */
+            requests_per_minute: number | null;
+        };
+        /** @description The limits of an account. */
+        LimitsView: {
+            /** @description One row for each limit. */
+            limits: components["schemas"]["LimitRow"][];
         };
         /** @description One page of a list, the newest first. */
         Listed_Account: {
@@ -1986,6 +2287,8 @@ export interface components {
                 name: string;
                 /** @description The parent's own name for it (an account number). */
                 reference?: string | null;
+                /** @description Whom the users of the accounts below it ask. */
+                contact: components["schemas"]["Contact"];
                 /** @description Whether it may be used. */
                 status: components["schemas"]["AccountStatus"];
                 /**
@@ -2189,6 +2492,12 @@ export interface components {
                  *     withheld.
                  */
                 calling?: string | null;
+                /**
+                 * @description The caller's number or address where it was withheld and is known all the same; masked, unless
+                 *     the reader's account may see withheld numbers.
+                 * @example +447700******
+                 */
+                withheld_calling?: string | null;
                 /** @description The dialled service number, or the dialled first party. */
                 called: string;
                 /** @description How far it is. */
@@ -2745,10 +3054,16 @@ export interface components {
             api_key?: components["schemas"]["ApiKey"] | null;
             /** @description The account. */
             account: components["schemas"]["Account"];
+            contact?: components["schemas"]["Contact"] | null;
             /** @description What the account may do, given all accounts above it. */
             permissions: components["schemas"]["Permissions"];
             /** @description What the caller may do: what its token or key permits, as far as its role and account do. */
             scopes: components["schemas"]["Scopes"];
+        };
+        /** @description Where an account shall stand. */
+        MoveInput: {
+            /** @description Its new parent. */
+            parent: components["schemas"]["AccountId"];
         };
         /** @description A new key with its secret, which is told this once. */
         NewApiKey: components["schemas"]["ApiKey"] & {
@@ -2955,10 +3270,33 @@ export interface components {
              */
             queues: boolean;
             /**
+             * @description May have agents.
+             * @default false
+             */
+            agents: boolean;
+            /**
+             * @description May have its files delivered by FTP.
+             * @default false
+             */
+            ftp: boolean;
+            /**
+             * @description May have API keys for its own programs.
+             * @default false
+             */
+            api_access: boolean;
+            /**
              * @description May present numbers that are not hosted here.
              * @default false
              */
             custom_cli: boolean;
+            /** @default null */
+            custom_cli_agreement: components["schemas"]["Agreement"] | null;
+            /**
+             * @description Is shown the numbers of callers who withhold them. Only a service provider gives it, and no
+             *     customer has it.
+             * @default false
+             */
+            withheld_cli: boolean;
             /**
              * @description May call SIP URIs.
              * @default false
@@ -2970,10 +3308,20 @@ export interface components {
              */
             sub_accounts: boolean;
             /**
+             * @description The node types that its call plans may have, beside `start`; null: every one.
+             * @default null
+             */
+            node_types: string[] | null;
+            /**
              * @description Where it may call.
              * @default []
              */
             destination_classes: components["schemas"]["DestinationClass"][];
+            /**
+             * @description Of these classes, only the numbers of these countries (ISO 3166, `GB`); null: of every one.
+             * @default null
+             */
+            countries: string[] | null;
         };
         /**
          * @description A call plan: a graph of nodes that begins at its one `start` node.
@@ -4095,6 +4443,35 @@ export interface operations {
             };
         };
     };
+    accounts_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_change: {
         parameters: {
             query?: never;
@@ -4531,6 +4908,167 @@ export interface operations {
                     "text/csv": string;
                     "application/x-ndjson": string;
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_branding_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBranding"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_branding_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrandingInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBranding"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_branding_logo_logo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_branding_logo_put_logo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/png": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBranding"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_branding_logo_remove_logo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
@@ -5232,6 +5770,37 @@ export interface operations {
             };
         };
     };
+    accounts_close_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_events_stream_events: {
         parameters: {
             query?: {
@@ -5264,6 +5833,103 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_export_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_limits_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsView"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_move_move_to: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
                 };
             };
             /** @description A problem (RFC 9457) */
@@ -7208,6 +7874,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    branding_of_host: {
+        parameters: {
+            query: {
+                /**
+                 * @description The host under which the portal is opened, without port.
+                 * @example portal.example.com
+                 */
+                host: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostBranding"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    branding_logo_logo_of_host: {
+        parameters: {
+            query: {
+                /**
+                 * @description The host under which the portal is opened, without port.
+                 * @example portal.example.com
+                 */
+                host: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
                 };
             };
             /** @description A problem (RFC 9457) */

@@ -24,12 +24,17 @@ const WORDS: Readonly<Record<string, string>> = {
   outbound_service: "Outbound service",
   // Permissions
   custom_cli: "Own presentation number",
+  withheld_cli: "Is shown withheld numbers",
+  ftp: "Delivery by FTP",
+  api_access: "API keys",
   sip_destinations: "SIP destinations",
   // Limits
   calls: "Calls at once",
   scheduled_in_progress: "Scheduled calls in progress",
   scheduled_queued: "Scheduled calls waiting",
   call_duration_s: "Longest call, in seconds",
+  storage_bytes: "Storage, in bytes",
+  requests_per_minute: "API requests a minute",
 };
 
 export function words(code: string): string {

@@ -1,5 +1,6 @@
 import { Link, NavLink, Outlet, useParams } from "react-router";
 import { ActingContext, useAccount, useMe } from "../api/acting";
+import { Brand } from "../api/branding";
 import { LiveProvider, useLiveState } from "../api/live_context";
 import type { Account, Me } from "../api/types";
 import { useSessionState } from "../api/session_state";
@@ -69,8 +70,7 @@ function Frame({ me, account }: { me: Me; account: Account }) {
         <div className="shell">
           <header className="top">
             <Link className="brand" to={`/accounts/${account.id}`}>
-              <img src="/icon.svg" alt="" width="24" height="24" />
-              Strowger
+              <Brand size={24} />
             </Link>
             <AccountSwitcher />
             <div className="top-end">

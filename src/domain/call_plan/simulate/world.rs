@@ -2,6 +2,7 @@
 
 use super::transcript::{End, SimulatedEffect, SimulatedStep, Transcript, describe};
 use super::{Happening, Party, Script};
+use crate::account::Permissions;
 use crate::call::{Effect, Event, Facts, LegNumber, Now, PlayNumber, Sound};
 use crate::call_plan::interpreter::Interpreter;
 use crate::call_plan::plan::Plan;
@@ -82,6 +83,7 @@ impl World {
             called: script.called.clone(),
             variables: script.variables.clone(),
             time_zone: script.time_zone,
+            permissions: Permissions::all(),
         };
         let mut interpreter = Interpreter::new(Arc::clone(plan), facts, StdRng::seed_from_u64(0));
         interpreter.set_globals(globals);

@@ -10,6 +10,7 @@ mod routing;
 mod transcripts;
 
 use super::{Interpreter, Plan};
+use crate::account::Permissions;
 use crate::call::{
     Dial, Effect, Event, Facts, LegNumber, Now, Origin, Parties, PlayNumber, Recording,
     RecordingNumber, Sound, Tone,
@@ -56,6 +57,7 @@ impl Call {
             called: "+441632960001".to_owned(),
             variables: [("name".to_owned(), "Ada".to_owned())].into(),
             time_zone: chrono_tz::Europe::London,
+            permissions: Permissions::all(),
         };
         #[expect(clippy::disallowed_methods, reason = "the beginning of virtual time")]
         let start = Instant::now();

@@ -85,9 +85,18 @@ impl<'a> Checker<'a> {
             self.check_unreadable(unreadable);
         }
         if let Some(node_type) = self.node.kind.node_type() {
+            self.check_type();
             node_type.check(self);
         }
         self.check_branches();
+    }
+
+    fn check_type(&mut self) {
+        let name = self.node.kind.name();
+        if !self.permissions().may_use_node(name) {
+            let text = format!("the account may not use nodes of the type '{name}'");
+            self.push(Severity::Error, Code::NotPermitted, None, None, text);
+        }
     }
 
     fn check_unreadable(&mut self, unreadable: &Unreadable) {

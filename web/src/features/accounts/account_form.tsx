@@ -10,7 +10,7 @@ import { Field, focusFirstInvalid } from "../../ui/field";
 import { Refusal } from "../../ui/notice";
 import { useToast } from "../../ui/toast";
 import { kindsBelow, useCreateChild } from "./accounts";
-import { LimitFields, PermissionFields, UNLIMITED } from "./grant_fields";
+import { LimitFields, offered, PermissionFields, UNLIMITED } from "./grant_fields";
 
 const FIELDS = ["name", "kind", "reference", "time_zone", "permissions", "limits"] as const;
 
@@ -26,7 +26,7 @@ export function AccountForm({ parent, onClose }: { parent: Account; onClose: () 
   const [kind, setKind] = useState<AccountKind>(kinds.at(-1) ?? "customer");
   const [reference, setReference] = useState("");
   const [timeZone, setTimeZone] = useState(parent.time_zone);
-  const [permissions, setPermissions] = useState(parent.permissions);
+  const [permissions, setPermissions] = useState(offered(parent.permissions));
   const [limits, setLimits] = useState(UNLIMITED);
   const { fields, others } = faultsByField(create.error, FIELDS);
 

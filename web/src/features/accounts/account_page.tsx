@@ -8,8 +8,11 @@ import { Badge } from "../../ui/badge";
 import { Button, ButtonLink } from "../../ui/button";
 import { Failure, Loading } from "../../ui/notice";
 import { Facts, Page, Panel } from "../../ui/page";
+import { AccountEdit } from "./account_edit";
+import { AccountEnd } from "./account_end";
 import { AccountForm } from "./account_form";
-import { kindsBelow } from "./accounts";
+import { kindsBelow, useLimits } from "./accounts";
+import { BrandingForm } from "./branding_form";
 
 export function AccountPage() {
   const { account: acting } = useActing();
@@ -35,10 +38,15 @@ export function AccountPage() {
 function Detail({ account, back }: { account: Account; back: { to: string; label: string } }) {
   const { account: acting } = useActing();
   const accounts = useReachableAccounts();
-  const [creating, setCreating] = useState(false);
+  const [open, setOpen] = useState<"child" | "edit" | "branding">();
   const children = accounts.data?.filter(({ parent }) => parent === account.id) ?? [];
   const parent = accounts.data?.find(({ id }) => id === account.parent);
-  const { destination_classes, ...permissions } = account.permissions;
+  const limits = useLimits(account.id);
+  const flags = Object.entries(account.permissions).filter(
+    (entry): entry is [string, boolean] => typeof entry[1] === "boolean",
+  );
+  const { custom_cli_agreement, destination_classes, countries, node_types } = account.permissions;
+  const isClosed = account.status === "closed";
 
   return (
     <Page
@@ -49,8 +57,10 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
       back={back}
       actions={
         <>
-          {kindsBelow(account).length > 0 && (
-            <Button onClick={() => setCreating(true)}>New account below</Button>
+          {!isClosed && <Button onClick={() => setOpen("branding")}>Branding</Button>}
+          {!isClosed && <Button onClick={() => setOpen("edit")}>Edit</Button>}
+          {!isClosed && kindsBelow(account).length > 0 && (
+            <Button onClick={() => setOpen("child")}>New account below</Button>
           )}
           {account.id !== acting.id && (
             <ButtonLink kind="primary" to={`/accounts/${account.id}`}>
@@ -66,7 +76,13 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
             facts={[
               ["Kind", words(account.kind)],
               ["Above it", parent && <Link to={`../tree/${parent.id}`}>{parent.name}</Link>],
-              ["Reference", account.reference],
+              ["Account number", account.reference],
+              [
+                "Contact",
+                [account.contact.name, account.contact.phone, account.contact.email]
+                  .filter((part) => part != null)
+                  .join(", ") || undefined,
+              ],
               ["Time zone", account.time_zone],
               ["Created", formatDateTime(account.created_at, acting.time_zone)],
               ["Id", <span className="mono">{account.id}</span>],
@@ -75,16 +91,20 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
         </Panel>
         <Panel title="Limits">
           <Facts
-            facts={Object.entries(account.limits).map(([name, value]) => [
-              words(name),
-              value ?? "Those of the accounts above",
+            facts={(limits.data?.limits ?? []).map((row) => [
+              words(row.limit),
+              `${row.used == null ? "" : `${row.used} of `}${row.own ?? "no limit of its own"}${
+                row.bound_above || (row.bound_by != null && row.bound_by !== account.id)
+                  ? ", bound by an account above"
+                  : ""
+              }`,
             ])}
           />
         </Panel>
         <Panel title="Permissions">
           <Facts
             facts={[
-              ...Object.entries(permissions).map(
+              ...flags.map(
                 ([name, allowed]) =>
                   [
                     words(name),
@@ -93,7 +113,14 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
                     </Badge>,
                   ] as const,
               ),
+              [
+                "Agreement",
+                custom_cli_agreement &&
+                  `${custom_cli_agreement.document}, ${custom_cli_agreement.signed_on}`,
+              ],
               ["Destinations", destination_classes.map(words).join(", ") || "None"],
+              ["Countries", countries?.join(", ") ?? "All of the account above"],
+              ["Node types", node_types?.map(words).join(", ") ?? "All of the account above"],
             ]}
           />
         </Panel>
@@ -111,8 +138,13 @@ function Detail({ account, back }: { account: Account; back: { to: string; label
             </ul>
           )}
         </Panel>
+        <Panel title="Export and end">
+          <AccountEnd account={account} />
+        </Panel>
       </div>
-      {creating && <AccountForm parent={account} onClose={() => setCreating(false)} />}
+      {open === "child" && <AccountForm parent={account} onClose={() => setOpen(undefined)} />}
+      {open === "edit" && <AccountEdit account={account} onClose={() => setOpen(undefined)} />}
+      {open === "branding" && <BrandingForm account={account} onClose={() => setOpen(undefined)} />}
     </Page>
   );
 }

@@ -1,6 +1,12 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { answer, api } from "../../api/client";
-import type { Account, AccountKind, NewAccount } from "../../api/types";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { answer, api, sendFile } from "../../api/client";
+import type {
+  Account,
+  AccountKind,
+  AccountPatch,
+  BrandingInput,
+  NewAccount,
+} from "../../api/types";
 
 const KINDS: readonly AccountKind[] = [
   "carrier",
@@ -68,5 +74,92 @@ export function useCreateChild(parent: string) {
         }),
       ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["accounts"] }),
+  });
+}
+
+/** What became of an account is seen in the tree and on its page. */
+function useChanged(account: string) {
+  const queries = useQueryClient();
+  return async () => {
+    await queries.invalidateQueries({ queryKey: ["accounts"] });
+    await queries.invalidateQueries({ queryKey: ["account", account] });
+    await queries.invalidateQueries({ queryKey: ["limits", account] });
+  };
+}
+
+export function useChangeAccount(account: string) {
+  return useMutation({
+    mutationFn: (body: AccountPatch) =>
+      answer(
+        api.PATCH("/v1/accounts/{account}", {
+          params: { path: { account } },
+          // What is absent stays as it is (RFC 7396), which the description can't say.
+          body: body as Required<AccountPatch>,
+        }),
+      ),
+    onSuccess: useChanged(account),
+  });
+}
+
+export function useCloseAccount(account: string) {
+  return useMutation({
+    mutationFn: () =>
+      answer(api.POST("/v1/accounts/{account}/close", { params: { path: { account } } })),
+    onSuccess: useChanged(account),
+  });
+}
+
+export function useEraseAccount(account: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      answer(api.DELETE("/v1/accounts/{account}", { params: { path: { account } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["accounts"] }),
+  });
+}
+
+export function useMoveAccount(account: string) {
+  return useMutation({
+    mutationFn: (parent: string) =>
+      answer(
+        api.POST("/v1/accounts/{account}/move", {
+          params: { path: { account } },
+          body: { parent },
+        }),
+      ),
+    onSuccess: useChanged(account),
+  });
+}
+
+export function useLimits(account: string) {
+  return useQuery({
+    queryKey: ["limits", account],
+    queryFn: () =>
+      answer(api.GET("/v1/accounts/{account}/limits", { params: { path: { account } } })),
+  });
+}
+
+export function useBranding(account: string) {
+  return useQuery({
+    queryKey: ["branding", account],
+    queryFn: () =>
+      answer(api.GET("/v1/accounts/{account}/branding", { params: { path: { account } } })),
+  });
+}
+
+/** Puts the branding, and the logo where there is a new one; `null` removes it. */
+export function usePutBranding(account: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ branding, logo }: { branding: BrandingInput; logo?: File | null }) => {
+      await answer(
+        api.PUT("/v1/accounts/{account}/branding", {
+          params: { path: { account } },
+          body: branding,
+        }),
+      );
+      if (logo !== undefined) await sendFile(`/v1/accounts/${account}/branding/logo`, logo);
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: ["branding", account] }),
   });
 }

@@ -4,7 +4,9 @@ import { Field } from "../../ui/field";
 
 type Permissions = Account["permissions"];
 type Limits = Account["limits"];
-type Flag = Exclude<keyof Permissions, "destination_classes">;
+type Flag = {
+  [Name in keyof Permissions]: Permissions[Name] extends boolean ? Name : never;
+}[keyof Permissions];
 
 /** No limits of its own: those of the accounts above hold. */
 export const UNLIMITED: Limits = {
@@ -13,7 +15,15 @@ export const UNLIMITED: Limits = {
   scheduled_in_progress: null,
   scheduled_queued: null,
   call_duration_s: null,
+  agents: null,
+  storage_bytes: null,
+  requests_per_minute: null,
 };
+
+/** What a new account has at first: all that its parent may give without an agreement. */
+export function offered(parent: Permissions): Permissions {
+  return { ...parent, custom_cli: false, custom_cli_agreement: null, withheld_cli: false };
+}
 
 interface PermissionFieldsProps {
   parent: Permissions;
@@ -28,6 +38,7 @@ export function PermissionFields({ parent, permissions, error, onChange }: Permi
     allowed === true ? [name as Flag] : [],
   );
   const classes = permissions.destination_classes;
+  const agreement = permissions.custom_cli_agreement ?? { signed_on: "", document: "" };
   return (
     <>
       <fieldset className="field">
@@ -46,6 +57,39 @@ export function PermissionFields({ parent, permissions, error, onChange }: Permi
           ))}
         </div>
       </fieldset>
+      {permissions.custom_cli && (
+        <div className="form-pair">
+          <Field label="Agreement signed on">
+            {(control) => (
+              <input
+                {...control}
+                type="date"
+                value={agreement.signed_on}
+                onChange={({ target }) =>
+                  onChange({
+                    ...permissions,
+                    custom_cli_agreement: { ...agreement, signed_on: target.value },
+                  })
+                }
+              />
+            )}
+          </Field>
+          <Field label="Document of the agreement">
+            {(control) => (
+              <input
+                {...control}
+                value={agreement.document}
+                onChange={({ target }) =>
+                  onChange({
+                    ...permissions,
+                    custom_cli_agreement: { ...agreement, document: target.value },
+                  })
+                }
+              />
+            )}
+          </Field>
+        </div>
+      )}
       <fieldset className="field">
         <legend className="field-label">May call</legend>
         <div className="checks">
@@ -68,7 +112,47 @@ export function PermissionFields({ parent, permissions, error, onChange }: Permi
           ))}
         </div>
       </fieldset>
+      <Listed
+        label="Countries"
+        hint="Of these numbers, only those of these countries, such as GB, FR. Empty: of every one that the account above may call."
+        values={permissions.countries}
+        read={(text) => text.toUpperCase()}
+        onChange={(countries) => onChange({ ...permissions, countries })}
+      />
+      <Listed
+        label="Node types"
+        hint="What call plans may have, such as play_audio, ivr_menu. Empty: all that the account above may use."
+        values={permissions.node_types}
+        read={(text) => text.toLowerCase()}
+        onChange={(node_types) => onChange({ ...permissions, node_types })}
+      />
     </>
+  );
+}
+
+interface ListedProps {
+  label: string;
+  hint: string;
+  values: string[] | null | undefined;
+  read: (text: string) => string;
+  onChange: (values: string[] | null) => void;
+}
+
+/** A list as words with commas between them; an empty one says nothing. */
+function Listed({ label, hint, values, read, onChange }: ListedProps) {
+  return (
+    <Field label={label} hint={hint} optional>
+      {(control) => (
+        <input
+          {...control}
+          defaultValue={values?.join(", ") ?? ""}
+          onChange={({ target }) => {
+            const wanted = target.value.split(/[,\s]+/).filter((text) => text !== "");
+            onChange(wanted.length === 0 ? null : wanted.map(read));
+          }}
+        />
+      )}
+    </Field>
   );
 }
 

@@ -1,3 +1,4 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { createMemoryRouter, RouterProvider } from "react-router";
@@ -18,7 +19,11 @@ function show() {
   ];
   const initialEntries = [{ pathname: "/sign-in", state: { from: "/accounts/acc_1/numbers" } }];
   const router = createMemoryRouter(routes, { initialEntries });
-  render(<RouterProvider router={router} />);
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>,
+  );
   return router;
 }
 

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { Navigate, useLocation } from "react-router";
+import { Brand } from "../../api/branding";
 import { session } from "../../api/session";
 import { useSessionState } from "../../api/session_state";
 import { Button } from "../../ui/button";
@@ -40,7 +41,7 @@ export function SignInPage() {
         }}
       >
         <p className="brand">
-          <img src="/icon.svg" alt="" width="28" height="28" /> Strowger
+          <Brand size={28} />
         </p>
         <h1>Sign in</h1>
         {notice !== undefined && <Refusal title={notice} reasons={[]} />}

@@ -23,6 +23,15 @@ export function UserMenu() {
             <br />
             <span className="quiet">{words(me.user?.role ?? "API key")}</span>
           </p>
+          {me.contact && (
+            <p>
+              <span className="quiet">My account contact</span>
+              <br />
+              {[me.contact.name, me.contact.phone, me.contact.email]
+                .filter((part) => part != null)
+                .join(", ")}
+            </p>
+          )}
           <Field label="Appearance">
             {(control) => (
               <select
