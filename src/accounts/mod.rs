@@ -3,6 +3,7 @@
 pub mod account;
 pub mod admit;
 pub mod messages;
+mod news;
 pub mod platform;
 pub mod root;
 pub mod snapshot;

@@ -12,6 +12,7 @@ use strowger_domain::limits::Refusal;
 use tokio::sync::{oneshot, watch};
 
 use super::messages::{Changed, DirectoryChanged, NotReady, PrepareScheduled};
+use super::news;
 use super::snapshot::Snapshot;
 use crate::calls::messages::GlobalsChanged;
 use crate::calls::ticket::{CallTicket, Channels};
@@ -114,19 +115,23 @@ impl Platform {
         // A change that comes from now on is read next.
         let changes = std::mem::take(&mut self.changes);
         let what: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
-        let store = self.means.store.clone();
+        let (store, writer) = (self.means.store.clone(), self.means.tools.writer.clone());
         let (country, mut snapshot) = (self.means.tools.country, (*self.snapshot).clone());
         let read = async move {
             if whole {
                 // It takes a while, and this thread has calls to see to.
                 let runtime = tokio::runtime::Handle::current();
-                let load = move || runtime.block_on(Snapshot::load(&store, country));
+                let all = store.clone();
+                let load = move || runtime.block_on(Snapshot::load(&all, country));
                 let loaded = tokio::task::spawn_blocking(load).await;
                 // One that panicked is tried again.
                 let panicked = |_| StoreError::Stale;
-                return Ok((loaded.map_err(panicked)??, None));
+                let loaded = loaded.map_err(panicked)??;
+                news::tell(&store, &writer, &what).await;
+                return Ok((loaded, None));
             }
             let accounts = snapshot.refresh(&store, &what).await?;
+            news::tell(&store, &writer, &what).await;
             Ok((snapshot, Some(accounts)))
         };
         ctx.spawn(

@@ -287,7 +287,7 @@ impl Call {
         }
         let ending = self.unreached.unwrap_or(ending);
         self.ending = Some(ending);
-        self.queue = None;
+        self.leave_queue();
         self.rooms.clear();
         for number in self.legs.keys().copied().collect::<Vec<_>>() {
             if let Some(leg) = self.legs.get_mut(&number) {

@@ -15,7 +15,6 @@ use strowger_domain::conference::Member;
 use strowger_domain::directory::NumberStatus;
 use strowger_domain::e164::E164;
 use strowger_domain::ids::RecordingId;
-use strowger_domain::queue::Stage;
 use strowger_media::recorder::{self, Layout, Settings};
 use strowger_media::session::Command;
 
@@ -77,19 +76,8 @@ impl Call {
                 }
             }
             Effect::JoinQueue(entry) => self.join_queue(entry, ctx),
-            Effect::AnswerOffer { refused } => {
-                if let Some(queue) = &mut self.queue {
-                    queue.stage = if refused.is_none() {
-                        Stage::Connected
-                    } else {
-                        Stage::Waiting
-                    };
-                    if let Some(place) = &queue.place {
-                        place.answer_offer(refused);
-                    }
-                }
-            }
-            Effect::LeaveQueue => self.queue = None,
+            Effect::AnswerOffer { refused } => self.answer_offer(refused),
+            Effect::LeaveQueue => self.leave_queue(),
             Effect::Step { node, kind, branch } => {
                 let step = Step {
                     node: &node,

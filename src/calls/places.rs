@@ -8,6 +8,7 @@ use strowger_domain::queue::Stage;
 
 use super::call::Call;
 use crate::conferences::messages::{ConferenceFact, ConferenceNews};
+use crate::net::clock;
 use crate::queues::messages::{EnterQueue, Place, QueueFact};
 
 /// A caller joins again after its queue was lost, but not for ever.
@@ -90,11 +91,55 @@ impl Call {
                 return;
             }
             QueueFact::Lost => {
-                self.queue = None;
+                self.leave_queue();
                 Event::QueueLost
             }
         };
         self.tell(event, ctx);
+    }
+
+    /// A destination that the queue offered was connected, or was not.
+    pub(super) fn answer_offer(&mut self, refused: Option<Cause>) {
+        let Some(waiting) = &mut self.queue else {
+            return;
+        };
+        let is_connected = refused.is_none();
+        waiting.stage = if is_connected {
+            Stage::Connected
+        } else {
+            Stage::Waiting
+        };
+        if let Some(place) = &waiting.place {
+            place.answer_offer(refused);
+        }
+        if is_connected {
+            self.tell_dequeued("connected");
+        }
+    }
+
+    /// Gives the place back. Who was told that it waits is told that it waits no longer.
+    pub(super) fn leave_queue(&mut self) {
+        let Some(waiting) = &self.queue else {
+            return;
+        };
+        let has_waited = waiting.place.is_some() || waiting.losses > 0;
+        if has_waited && waiting.stage != Stage::Connected {
+            self.tell_dequeued("left");
+        }
+        self.queue = None;
+    }
+
+    fn tell_dequeued(&mut self, outcome: &str) {
+        let Some(waiting) = &self.queue else {
+            return;
+        };
+        let wait = clock::now().utc - waiting.since;
+        let data = serde_json::json!({
+            "queue": waiting.entry.queue,
+            "wait_ms": wait.num_milliseconds().max(0),
+            "outcome": outcome,
+        });
+        self.emit("call.dequeued", None, &data);
     }
 
     pub(super) fn conference(&mut self, fact: ConferenceFact, ctx: &mut Context<Self>) {

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use strowger::accounts::messages::{Observe, Observed};
 use strowger::app::App;
 use strowger::config::{Config, Settings};
+use strowger::events::catalogue::EventType;
 use strowger::store::calls::CallFilter;
+use strowger::store::events::Event;
 use strowger::store::numbers::NumberStatus;
 use strowger::store::page::Paging;
 use strowger::store::trunks::TrunkTransport;
@@ -324,6 +326,7 @@ impl Platform {
                 .events_of(&AccountScope::platform(), call.id)
                 .await
                 .unwrap();
+            events.iter().for_each(stands_in_catalogue);
             let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
             assert!(
                 call.ended_at.is_some(),
@@ -350,6 +353,18 @@ impl Platform {
             panics.is_empty(),
             "{place}: the platform panicked: {panics:#?}"
         );
+    }
+}
+
+/// What is told is what the catalogue says: a type of it, with no field that its example lacks.
+#[track_caller]
+fn stands_in_catalogue(event: &Event) {
+    let kind = EventType::named(&event.kind);
+    let kind = kind.unwrap_or_else(|| panic!("not in the catalogue: {event:?}"));
+    let example = kind.example();
+    let fields = event.data.as_object().expect("data are an object");
+    for field in fields.keys() {
+        assert!(example.get(field).is_some(), "{field}: {event:?}");
     }
 }
 
