@@ -15,8 +15,10 @@ const TOUCHED: Readonly<Record<string, readonly string[]>> = {
   call: ["calls", "records"],
   instance: ["calls"],
   leg: ["calls"],
+  number: ["numbers"],
   recording: ["calls", "records", "recordings"],
   scheduled_call: ["scheduled_calls"],
+  webhook: ["webhooks"],
 };
 
 /** Keeps what is shown for `account` up to date from its event stream. */

@@ -4,12 +4,15 @@ import { AccountList } from "../features/accounts/account_list";
 import { CallPage } from "../features/calls/call_page";
 import { LiveCallList } from "../features/calls/live_call_list";
 import { RecordList } from "../features/calls/record_list";
+import { EventViewer } from "../features/events/event_viewer";
 import { HomePage } from "../features/home/home_page";
 import { NumberList } from "../features/numbers/number_list";
 import { ScheduledCallForm } from "../features/scheduled_calls/scheduled_call_form";
 import { ScheduledCallList } from "../features/scheduled_calls/scheduled_call_list";
 import { ScheduledCallPage } from "../features/scheduled_calls/scheduled_call_page";
 import { SignInPage } from "../features/session/sign_in_page";
+import { WebhookList } from "../features/webhooks/webhook_list";
+import { WebhookPage } from "../features/webhooks/webhook_page";
 import { NotFound, OwnAccount, RouteFailure } from "./outcomes";
 import { Shell } from "./shell";
 
@@ -34,6 +37,9 @@ export const router = createBrowserRouter([
           { path: "calls", element: <LiveCallList /> },
           { path: "records", element: <RecordList /> },
           { path: "records/:call", element: <CallPage /> },
+          { path: "webhooks", element: <WebhookList /> },
+          { path: "webhooks/:webhook", element: <WebhookPage /> },
+          { path: "events", element: <EventViewer /> },
           { path: "*", element: <NotFound /> },
         ],
       },

@@ -19,6 +19,8 @@ const PAGES = [
   { to: "records", label: "Call records" },
   { to: "numbers", label: "Numbers" },
   { to: "tree", label: "Accounts" },
+  { to: "webhooks", label: "Webhooks" },
+  { to: "events", label: "Events" },
 ] as const;
 
 /** What stands around every page: where you are, for whom you act, and the way elsewhere. */
