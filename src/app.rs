@@ -26,6 +26,7 @@ use crate::calls::tools::{Known, Tools};
 use crate::config::Config;
 use crate::events::http_client::{HttpClient, Policy};
 use crate::events::webhooks::Webhooks;
+use crate::mail::{Outbox, Postbox};
 use crate::net::media_engine::MediaHandle;
 use crate::net::rtp_socket::Ports;
 use crate::net::sip_endpoint::{SetDraining, SipHandle};
@@ -196,10 +197,14 @@ impl App {
         let listener = http_socket::bind(config.http)
             .with_context(|| format!("HTTP can't be served on {}", config.http))?;
         let http_address = listener.local_addr()?;
+        let postbox = Postbox::new(store.clone());
+        let outbox = Outbox::new(&postbox, http.clone(), AccountScope::platform());
+        actix::spawn(outbox.run());
         let parts = api::Parts {
             settings: api::Settings {
                 country: config.country,
                 scheduled_classes: classes,
+                portal_url: config.portal_url.clone(),
                 ..api::Settings::default()
             },
             store: store.clone(),
@@ -207,6 +212,7 @@ impl App {
             platform: platform(&root, &scheduler),
             http,
             webhooks,
+            postbox,
             media: files,
             storage,
             metrics,

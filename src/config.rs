@@ -25,6 +25,9 @@ pub struct Settings {
     /// Address for the portal and the API [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", env = "STROWGER_HTTP")]
     pub http: Option<String>,
+    /// Where people find the portal: links in mails lead there [default: http:// and the address]
+    #[arg(long, value_name = "URL", env = "STROWGER_PORTAL_URL")]
+    pub portal_url: Option<String>,
     /// Address for SIP over UDP and TCP [default: 127.0.0.1:5060]
     #[arg(long, value_name = "ADDR", env = "STROWGER_SIP")]
     pub sip: Option<String>,
@@ -137,6 +140,7 @@ const FIELDS: &[Field] = &[
     ("max_call_s", |settings| &mut settings.max_call_s),
     ("lost_media_s", |settings| &mut settings.lost_media_s),
     ("drain_s", |settings| &mut settings.drain_s),
+    ("portal_url", |settings| &mut settings.portal_url),
     ("sip_t1_ms", |settings| &mut settings.sip_t1_ms),
     ("shed_after_ms", |settings| &mut settings.shed_after_ms),
     ("country", |settings| &mut settings.country),
@@ -187,6 +191,8 @@ pub struct Config {
     pub lost_media: Option<Duration>,
     /// Time limit of a drain.
     pub drain: Duration,
+    /// Where people find the portal, without a slash at the end.
+    pub portal_url: String,
     /// T1 of SIP, the estimated round trip.
     pub sip_t1: Duration,
     /// From which age of waiting SIP work on new calls are shed; `None`: never.
@@ -394,6 +400,17 @@ impl Config {
         });
         let text = settings.drain_s.as_deref();
         let drain = checker.read("drain_s", text, 60, expected, |text| text.parse().ok());
+        let (text, expected) = (
+            settings.portal_url.as_deref(),
+            "an address such as https://portal.example.com",
+        );
+        let portal_url = checker.read(
+            "portal_url",
+            text,
+            format!("http://{http}"),
+            expected,
+            portal,
+        );
         let (text, expected) = (settings.sip_t1_ms.as_deref(), "10 to 10000 milliseconds");
         let sip_t1_ms = checker.read("sip_t1_ms", text, 500, expected, |text| {
             text.parse().ok().filter(|ms| (10..=10_000).contains(ms))
@@ -453,6 +470,7 @@ impl Config {
             max_call: Duration::from_secs(max_call),
             lost_media: (lost_media > 0).then(|| Duration::from_secs(lost_media)),
             drain: Duration::from_secs(drain),
+            portal_url,
             sip_t1: Duration::from_millis(sip_t1_ms),
             shed_after: (shed_after_ms > 0).then(|| Duration::from_millis(shed_after_ms)),
             country,
@@ -468,6 +486,16 @@ fn ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
     (first >= 1024 && last > first).then_some(first..=last)
+}
+
+/// Where the portal is, without a slash at the end.
+fn portal(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    plain.then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// Codecs by their names, each once.

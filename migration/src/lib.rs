@@ -27,6 +27,7 @@ mod m20260101_000027_create_webhooks;
 mod m20260101_000028_create_webhook_deliveries;
 mod m20260101_000030_create_audit_log;
 mod m20260101_000031_create_mail;
+mod m20260101_000032_create_invitations;
 
 use sea_orm_migration::prelude::*;
 
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000028_create_webhook_deliveries::Migration),
             Box::new(m20260101_000030_create_audit_log::Migration),
             Box::new(m20260101_000031_create_mail::Migration),
+            Box::new(m20260101_000032_create_invitations::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ use strowger_domain::account::{
     Account, AccountKind, AccountStatus, Contact, Limits, MAX_DEPTH, Permissions,
 };
 use strowger_domain::ids::AccountId;
+use strowger_domain::mail::is_address;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -16,7 +17,6 @@ use super::auth::{Caller, Tenant, standing};
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query, merged, present};
 use super::page::{ListQuery, Listed};
-use super::users::is_email;
 use super::{Api, now, page};
 use crate::accounts::messages::Changed;
 use crate::store::accounts::AccountChange;
@@ -339,7 +339,7 @@ fn check_contact(faults: &mut Faults, contact: &Contact) {
         }
     }
     if let Some(email) = &contact.email {
-        let well = is_email(email);
+        let well = is_address(email);
         faults.check(
             well,
             "/contact/email",

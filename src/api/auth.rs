@@ -16,7 +16,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
 use strowger_domain::account::branding::host_name;
-use strowger_domain::account::{AccountKind, AccountStatus, Contact, Scope, Scopes};
+use strowger_domain::account::{AccountKind, AccountStatus, Contact, Role, Scope, Scopes};
 use strowger_domain::ids::{AccountId, UserId};
 
 use super::audit::Actor;
@@ -132,6 +132,15 @@ impl Caller {
         }
     }
 
+    /// Whether a user with this role may do nothing that the caller may not.
+    pub fn may_give(&self, role: Role) -> bool {
+        let here = Scopes::of(&[Scope::SystemWrite]);
+        role.scopes()
+            .difference(self.scopes)
+            .difference(here)
+            .is_empty()
+    }
+
     /// The person, if it is one.
     pub fn user(&self) -> Option<&User> {
         match &self.principal {
@@ -142,6 +151,17 @@ impl Caller {
 }
 
 impl Tenant {
+    /// The accounts from the root to that of the path.
+    pub fn path(&self) -> Vec<AccountId> {
+        path(&self.standing)
+    }
+
+    /// What the accounts above give to this one is looked up along its own path, which no scope of
+    /// the caller holds.
+    pub(super) fn inherited(&self) -> AccountScope {
+        inherited()
+    }
+
     /// The id of the account of the path.
     pub fn id(&self) -> AccountId {
         self.standing.account.id
@@ -208,6 +228,17 @@ async fn enter(request: &HttpRequest, scope: Option<Scope>) -> Result<(), Proble
         request.extensions_mut().insert(caller);
     }
     Ok(())
+}
+
+/// The accounts from the root to this one.
+pub(super) fn path(standing: &Standing) -> Vec<AccountId> {
+    let above = standing.above.iter().chain([&standing.account]);
+    above.map(|account| account.id).collect()
+}
+
+/// The scope of what is inherited along the path of an account that is known already.
+pub(super) fn inherited() -> AccountScope {
+    AccountScope::platform()
 }
 
 /// The subprotocol of event streams by WebSocket.

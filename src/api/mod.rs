@@ -19,11 +19,15 @@ pub mod frame;
 pub mod idempotency;
 pub mod input;
 pub mod instances;
+pub mod invitations;
 pub mod lifecycle;
 pub mod limits;
+pub mod mail;
+pub mod mail_templates;
 pub mod numbers;
 pub mod openapi;
 pub mod page;
+pub mod password_resets;
 pub mod passwords;
 pub mod plan_checks;
 pub mod portal;
@@ -63,6 +67,7 @@ use strowger_domain::ids::AccountId;
 use crate::accounts::messages::Platform;
 use crate::events::http_client::HttpClient;
 use crate::events::webhooks::Webhooks;
+use crate::mail::Postbox;
 use crate::sound::media_files::MediaFiles;
 use crate::sound::storage::Storage;
 use crate::store::{Store, Writer};
@@ -83,6 +88,8 @@ pub struct Settings {
     pub requests_per_10_s: u32,
     /// How streams of events are kept.
     pub streams: StreamSettings,
+    /// Where people find the portal, without a slash at the end: links in mails lead there.
+    pub portal_url: String,
 }
 
 impl Default for Settings {
@@ -92,6 +99,7 @@ impl Default for Settings {
             scheduled_classes: NumberClass::SCHEDULABLE.into(),
             requests_per_10_s: 2000,
             streams: StreamSettings::default(),
+            portal_url: "http://127.0.0.1:8080".to_owned(),
         }
     }
 }
@@ -109,6 +117,7 @@ pub struct Api {
     http: HttpClient,
     webhooks: Webhooks,
     streams: Streams,
+    postbox: Postbox,
     media: MediaFiles,
     storage: Storage,
     metrics: PrometheusHandle,
@@ -132,6 +141,8 @@ pub struct Parts {
     pub http: HttpClient,
     /// Sends events to webhooks.
     pub webhooks: Webhooks,
+    /// Takes mails.
+    pub postbox: Postbox,
     /// Where audio is.
     pub media: MediaFiles,
     /// How much each account has stored.
@@ -155,10 +166,19 @@ impl Api {
             http: parts.http,
             webhooks: parts.webhooks,
             streams: Streams::default(),
+            postbox: parts.postbox,
             media: parts.media,
             storage: parts.storage,
             metrics: parts.metrics,
         })
+    }
+}
+
+impl Api {
+    /// A link to a page of the portal that takes a token. The token stands behind `#`, so that it
+    /// is in no server's log.
+    fn link(&self, page: &str, token: &str) -> String {
+        format!("{}/{page}#token={token}", self.settings.portal_url)
     }
 }
 
@@ -252,6 +272,34 @@ fn routes() -> Router {
     r.at("/v1/accounts/{account}/api_keys/{api_key}")
         .get(Scope::ApiKeysRead, api_keys::read)
         .delete(Scope::ApiKeysWrite, api_keys::revoke);
+    r.at("/v1/auth/invitation")
+        .post(Access::Public, invitations::accept);
+    r.at("/v1/auth/password_reset")
+        .post(Access::Public, password_resets::ask);
+    r.at("/v1/auth/password_reset/confirm")
+        .post(Access::Public, password_resets::confirm);
+    r.at("/v1/accounts/{account}/invitations")
+        .get(Scope::UsersRead, invitations::list)
+        .post(Scope::UsersWrite, invitations::create);
+    r.at("/v1/accounts/{account}/invitations/{invitation}")
+        .get(Scope::UsersRead, invitations::read)
+        .delete(Scope::UsersWrite, invitations::remove);
+    r.at("/v1/accounts/{account}/mail_settings")
+        .get(Scope::MailRead, mail::read_settings)
+        .put(Scope::MailWrite, mail::put_settings)
+        .delete(Scope::MailWrite, mail::remove_settings);
+    r.at("/v1/accounts/{account}/mail_templates")
+        .get(Scope::MailRead, mail_templates::list);
+    r.at("/v1/accounts/{account}/mail_templates/{mail_kind}")
+        .get(Scope::MailRead, mail_templates::read)
+        .put(Scope::MailWrite, mail_templates::put)
+        .delete(Scope::MailWrite, mail_templates::remove);
+    r.at("/v1/accounts/{account}/mail_templates/{mail_kind}/preview")
+        .post(Scope::MailRead, mail_templates::preview);
+    r.at("/v1/accounts/{account}/mail_templates/{mail_kind}/test")
+        .post(Scope::MailWrite, mail_templates::test);
+    r.at("/v1/accounts/{account}/mails")
+        .get(Scope::MailRead, mail::list);
     r.at("/v1/accounts/{account}/audit_log")
         .get(Scope::AuditLogRead, audit_log::list);
     r.at("/v1/accounts/{account}/audit_log/export")

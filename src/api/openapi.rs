@@ -14,8 +14,9 @@ use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
     accounts, api_keys, audio, audit, audit_log, branding, call_plans, calls, deliveries, events,
-    instances, lifecycle, numbers, plan_checks, profile, recordings, routes, scheduled_calls,
-    services, sessions, signing_keys, system, trunks, usage, user_sessions, users, webhooks,
+    instances, invitations, lifecycle, mail, mail_templates, numbers, password_resets, plan_checks,
+    profile, recordings, routes, scheduled_calls, services, sessions, signing_keys, system, trunks,
+    usage, user_sessions, users, webhooks,
 };
 use crate::events::catalogue::CATALOGUE;
 
@@ -42,6 +43,11 @@ use crate::events::catalogue::CATALOGUE;
         users::list, users::create, users::read, users::change,
         api_keys::list, api_keys::create, api_keys::read, api_keys::revoke,
         audit_log::list, audit_log::export,
+        invitations::list, invitations::create, invitations::read, invitations::remove,
+        invitations::accept, password_resets::ask, password_resets::confirm,
+        mail::read_settings, mail::put_settings, mail::remove_settings, mail::list,
+        mail_templates::list, mail_templates::read, mail_templates::put, mail_templates::remove,
+        mail_templates::preview, mail_templates::test,
         numbers::list, numbers::create, numbers::read, numbers::change,
         call_plans::list, call_plans::create, call_plans::read, call_plans::change,
         call_plans::draft, call_plans::save_draft, call_plans::publish, call_plans::versions,
@@ -193,6 +199,7 @@ fn describe_segment(operation: &mut Operation, name: &str) {
     let text = match name {
         "account" => "An account's id; `me` is the token's own account".to_owned(),
         "service" => "The service's name".to_owned(),
+        "mail_kind" => "The kind of mail, such as `invitation`".to_owned(),
         "version" => "Counts from 1".to_owned(),
         other => format!("The id of the {}", other.replace('_', " ")),
     };

@@ -97,6 +97,8 @@ holdings! {
     mails: AccountId;
     mail_templates: AccountId;
     mail_settings: AccountId;
+    invitations: AccountId;
+    password_resets: UserId of users;
     api_keys: AccountId;
     idempotency_keys: AccountId;
     refresh_tokens: SessionId of sessions;

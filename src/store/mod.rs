@@ -17,6 +17,7 @@ pub mod events;
 pub mod holdings;
 pub mod idempotency;
 pub mod identities;
+pub mod invitations;
 pub mod mail;
 pub mod numbers;
 pub mod page;

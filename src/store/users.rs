@@ -7,7 +7,7 @@ use super::{Cursor, Page, Paging, Store, StoreError, page, utc};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use strowger_domain::account::Role;
 use strowger_domain::ids::{AccountId, UserId};
 use strowger_entity::users::{ActiveModel, Column, Entity, Model};
@@ -97,21 +97,7 @@ impl Store {
     ) -> Result<User, StoreError> {
         self.path_text(scope, user.account).await?;
         let id = user.id;
-        Entity::insert(ActiveModel {
-            id: Set(id.uuid()),
-            account_id: Set(user.account.uuid()),
-            email_key: Set(key(&user.email)),
-            email: Set(user.email),
-            name: Set(user.name),
-            role: Set(name(&user.role)),
-            password_hash: Set(user.password_hash),
-            status: Set(ACTIVE.to_owned()),
-            created_at: Set(utc(user.created_at)),
-            updated_at: Set(utc(user.created_at)),
-            signed_in_at: Set(None),
-        })
-        .exec_without_returning(&self.db)
-        .await?;
+        insert(&self.db, user).await?;
         self.user(scope, id).await
     }
 
@@ -209,6 +195,26 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// Writes a user's row.
+pub(super) async fn insert(db: &impl ConnectionTrait, user: NewUser) -> Result<(), StoreError> {
+    Entity::insert(ActiveModel {
+        id: Set(user.id.uuid()),
+        account_id: Set(user.account.uuid()),
+        email_key: Set(key(&user.email)),
+        email: Set(user.email),
+        name: Set(user.name),
+        role: Set(name(&user.role)),
+        password_hash: Set(user.password_hash),
+        status: Set(ACTIVE.to_owned()),
+        created_at: Set(utc(user.created_at)),
+        updated_at: Set(utc(user.created_at)),
+        signed_in_at: Set(None),
+    })
+    .exec_without_returning(db)
+    .await?;
+    Ok(())
 }
 
 fn key(email: &str) -> String {

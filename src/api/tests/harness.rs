@@ -19,6 +19,7 @@ use crate::accounts::messages::{
 use crate::api::{Api, Parts, Settings, passwords, serve, tokens};
 use crate::events::http_client::{HttpClient, Policy};
 use crate::events::webhooks::Webhooks;
+use crate::mail::{Outbox, Postbox};
 use crate::sound::media_files::MediaFiles;
 use crate::sound::storage::Storage;
 use crate::store::api_keys::ApiKey;
@@ -143,6 +144,7 @@ pub(super) struct Bench {
     pub(super) address: SocketAddr,
     pub(super) client: Client,
     server: ServerHandle,
+    outbox: actix_web::rt::task::JoinHandle<()>,
     _database: TestDatabase,
     _folder: tempfile::TempDir,
 }
@@ -215,6 +217,15 @@ impl Bench {
         let http = HttpClient::new(policy).unwrap();
         let (webhooks, delivering) = Webhooks::new(store.clone(), writer.clone(), http.clone());
         actix_web::rt::spawn(delivering);
+        // The test's mail server is at an address that the API's own client does not reach.
+        let policy = Policy {
+            allowed: vec!["127.0.0.1/32".parse().unwrap()],
+            ..Policy::default()
+        };
+        let postbox = Postbox::new(store.clone());
+        let mail = HttpClient::new(policy).unwrap();
+        let outbox = Outbox::new(&postbox, mail, AccountScope::platform());
+        let outbox = actix_web::rt::spawn(outbox.run());
         let parts = Parts {
             settings,
             store: store.clone(),
@@ -222,6 +233,7 @@ impl Bench {
             platform,
             http,
             webhooks,
+            postbox,
             media: MediaFiles::new(folder.path()),
             storage: Storage::default(),
             metrics: crate::telemetry::start_metrics(),
@@ -241,6 +253,7 @@ impl Bench {
             address,
             client: Client::builder().no_proxy().build().unwrap(),
             server: handle,
+            outbox,
             _database: database,
             _folder: folder,
         }
@@ -348,6 +361,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
+        self.outbox.abort();
         drop(self.server.stop(false));
     }
 }

@@ -62,6 +62,8 @@ scopes! {
     TrunksWrite         | "trunks:write"          | "Change trunks."
     RoutesRead          | "routes:read"           | "See routes."
     RoutesWrite         | "routes:write"          | "Change routes."
+    MailRead            | "mail:read"             | "See mail settings, templates and what was sent."
+    MailWrite           | "mail:write"            | "Change mail settings and templates, and send test mails."
     EventsRead          | "events:read"           | "Follow events."
     WebhooksRead        | "webhooks:read"         | "See webhooks and their deliveries."
     WebhooksWrite       | "webhooks:write"        | "Change webhooks, test and replay them."

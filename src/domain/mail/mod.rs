@@ -102,6 +102,19 @@ impl Kind {
     }
 }
 
+/// There is no such kind of mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such kind of mail")]
+pub struct UnknownKind;
+
+impl std::str::FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        serde_json::from_value(text.into()).map_err(|_error| UnknownKind)
+    }
+}
+
 /// How long a mail is tried. *Source*: RFC 5321 §4.5.4.1 asks for days; after one, a voicemail or
 /// a link is of no use.
 pub const GIVE_UP: Duration = Duration::from_hours(24);

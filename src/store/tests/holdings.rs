@@ -16,7 +16,7 @@ use std::time::Duration;
 use strowger_domain::account::AccountStatus;
 use strowger_domain::ids::{AccountId, RecordingId, SessionId};
 use strowger_entity::{
-    audit_log, mail_settings, mail_templates, mails, webhook_deliveries, webhooks,
+    audit_log, invitations, mail_settings, mail_templates, mails, webhook_deliveries, webhooks,
 };
 use uuid::Uuid;
 
@@ -142,6 +142,20 @@ async fn fill(store: &Store, sample: &Sample, account: AccountId, place: u8) {
         sent_at: None,
     };
     insert(store, mail).await;
+    let invitation = invitations::Model {
+        id: Uuid::now_v7(),
+        account_id: id,
+        email: "b@example.test".to_owned(),
+        name: "B".to_owned(),
+        role: "standard".to_owned(),
+        token_hash: format!("invitation {place}"),
+        created_at: now,
+        expires_at: now,
+        accepted_at: None,
+    };
+    insert(store, invitation).await;
+    let (user, hash) = (made.user, format!("reset {place}"));
+    store.put_password_reset(user, hash, now).await.unwrap();
     let entry = audit_log::Model {
         id: Uuid::now_v7(),
         account_id: id,

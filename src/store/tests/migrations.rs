@@ -51,6 +51,8 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::events::Entity).await;
         is_empty_table(&store, entity::idempotency_keys::Entity).await;
         is_empty_table(&store, entity::instances::Entity).await;
+        is_empty_table(&store, entity::invitations::Entity).await;
+        is_empty_table(&store, entity::password_resets::Entity).await;
         is_empty_table(&store, entity::mail_settings::Entity).await;
         is_empty_table(&store, entity::mail_templates::Entity).await;
         is_empty_table(&store, entity::mails::Entity).await;

@@ -597,6 +597,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists invitations. */
+        get: operations["accounts_invitations_list"];
+        put?: never;
+        /** Invites somebody by mail to become a user. */
+        post: operations["accounts_invitations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads an invitation. */
+        get: operations["accounts_invitations_read"];
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. */
+        delete: operations["accounts_invitations_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/limits": {
         parameters: {
             query?: never;
@@ -609,6 +645,115 @@ export interface paths {
          *     binds.
          */
         get: operations["accounts_limits_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/mail_settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads by which server an account's mail is sent. */
+        get: operations["accounts_mail_settings_read_settings"];
+        /**
+         * Sets by which server an account's mail is sent, and that of the accounts below it which have no
+         *     settings of their own.
+         */
+        put: operations["accounts_mail_settings_put_settings"];
+        post?: never;
+        /** Takes an account's own settings away: those of the account above hold. */
+        delete: operations["accounts_mail_settings_remove_settings"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/mail_templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what mails of each kind say. */
+        get: operations["accounts_mail_templates_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/mail_templates/{mail_kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads what mails of a kind say. */
+        get: operations["accounts_mail_templates_read"];
+        /** Sets what mails of a kind say, here and in the accounts below that say nothing else. */
+        put: operations["accounts_mail_templates_put"];
+        post?: never;
+        /** Takes an account's own template away: that of the account above holds. */
+        delete: operations["accounts_mail_templates_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/mail_templates/{mail_kind}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows a mail of a kind with example values. */
+        post: operations["accounts_mail_templates_preview_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/mail_templates/{mail_kind}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a mail of a kind with example values. */
+        post: operations["accounts_mail_templates_test_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists mails, the latest first. */
+        get: operations["accounts_mails_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1184,6 +1329,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accepts an invitation: makes the user, who can sign in from now on. */
+        post: operations["auth_invitation_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/logout": {
         parameters: {
             query?: never;
@@ -1215,6 +1377,43 @@ export interface paths {
         put?: never;
         /** Changes one's own password. Every other sign-in of the user ends. */
         post: operations["auth_password_change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/password_reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a link to choose a new password. The answer is the same for every address, known here
+         *     or not, and does not wait for the mail.
+         */
+        post: operations["auth_password_reset_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/password_reset/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chooses a new password by the token of a link. Every sign-in of the user ends. */
+        post: operations["auth_password_reset_confirm_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2109,6 +2308,57 @@ export interface components {
          * @enum {string}
          */
         InstanceState: "starting" | "running" | "ended";
+        /** @description An invitation to become a user. Its token is only in the mail. */
+        Invitation: {
+            /** @description Its identifier. */
+            id: components["schemas"]["InvitationId"];
+            /** @description The account of the user to be. */
+            account: components["schemas"]["AccountId"];
+            /** @description Where it was sent. */
+            email: string;
+            /** @description The person's name. */
+            name: string;
+            /** @description What the user will be allowed to do. */
+            role: components["schemas"]["Role"];
+            /** @description What became of it. */
+            status: components["schemas"]["InvitationStatus"];
+            /**
+             * Format: date-time
+             * @description When it was sent.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it is good.
+             */
+            expires_at: string;
+        };
+        /** @description An invitation that is accepted. */
+        InvitationAcceptance: {
+            /** @description The token of the link. */
+            token: string;
+            /** @description The password of the user: at least 10 characters. */
+            password: string;
+        };
+        /** @example inv_01890a5d96a274d9a5b2c3d4e5f60718 */
+        InvitationId: string;
+        /** @description Who shall be invited. */
+        InvitationInput: {
+            /**
+             * @description Where the invitation is sent, and what the user signs in with.
+             * @example alice@example.com
+             */
+            email: string;
+            /** @description The person's name. */
+            name: string;
+            /** @description What the user will be allowed to do: nothing that the inviter may not. */
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * @description What became of an invitation.
+         * @enum {string}
+         */
+        InvitationStatus: "open" | "accepted" | "expired";
         /** @example leg_01890a5d96a274d9a5b2c3d4e5f60718 */
         LegId: string;
         /** @description How a leg sounded, both ways. */
@@ -2695,6 +2945,99 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list, the newest first. */
+        Listed_Invitation: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["InvitationId"];
+                /** @description The account of the user to be. */
+                account: components["schemas"]["AccountId"];
+                /** @description Where it was sent. */
+                email: string;
+                /** @description The person's name. */
+                name: string;
+                /** @description What the user will be allowed to do. */
+                role: components["schemas"]["Role"];
+                /** @description What became of it. */
+                status: components["schemas"]["InvitationStatus"];
+                /**
+                 * Format: date-time
+                 * @description When it was sent.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description Until when it is good.
+                 */
+                expires_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Mail: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["MailId"];
+                /** @description Whose it is. */
+                account: components["schemas"]["AccountId"];
+                /** @description Of which kind. */
+                kind: components["schemas"]["MailKind"];
+                /** @description To whom. */
+                recipient: string;
+                /** @description Its subject. */
+                subject: string;
+                /** @description What became of it. */
+                status: components["schemas"]["MailStatus"];
+                /**
+                 * Format: int32
+                 * @description How often it was tried.
+                 */
+                attempts: number;
+                /** @description Why the last attempt failed. */
+                error?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was queued.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it is tried next.
+                 */
+                due_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When the server took it.
+                 */
+                sent_at?: string | null;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_MailTemplateOfKind: {
+            /** @description The items. */
+            items: {
+                /** @description The kind of mail. */
+                kind: components["schemas"]["MailKind"];
+                account?: components["schemas"]["AccountId"] | null;
+                /** @description Whether it comes from above. */
+                inherited: boolean;
+                /** @description The subject, one line. */
+                subject: string;
+                /** @description The plain text. */
+                text: string;
+                /** @description The HTML document; null: plain text only. */
+                html?: string | null;
+                /** @description What may stand in it as `{{variable}}`. */
+                variables: string[];
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
         Listed_Number: {
             /** @description The items. */
             items: {
@@ -3048,6 +3391,151 @@ export interface components {
              */
             refresh_token: string | null;
         };
+        /** @description A mail on its way, or what became of it. */
+        Mail: {
+            /** @description Its identifier. */
+            id: components["schemas"]["MailId"];
+            /** @description Whose it is. */
+            account: components["schemas"]["AccountId"];
+            /** @description Of which kind. */
+            kind: components["schemas"]["MailKind"];
+            /** @description To whom. */
+            recipient: string;
+            /** @description Its subject. */
+            subject: string;
+            /** @description What became of it. */
+            status: components["schemas"]["MailStatus"];
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description Why the last attempt failed. */
+            error?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was queued.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next.
+             */
+            due_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the server took it.
+             */
+            sent_at?: string | null;
+        };
+        /** @example mail_01890a5d96a274d9a5b2c3d4e5f60718 */
+        MailId: string;
+        /**
+         * @description The kinds of mail that are sent.
+         * @enum {string}
+         */
+        MailKind: "voicemail" | "recording" | "missed_call" | "scheduled_report" | "password" | "invitation";
+        /**
+         * @description How the connection to a mail server is protected.
+         * @enum {string}
+         */
+        MailSecurity: "tls" | "starttls" | "none";
+        /** @description By which server mail is sent. The password is never told. */
+        MailSettings: {
+            /** @description Whose settings they are: the account's own, or those of the nearest account above. */
+            account: components["schemas"]["AccountId"];
+            /** @description Whether they come from above. Then only the address that mails are from is told. */
+            inherited: boolean;
+            /**
+             * @description The server's name.
+             * @example smtp.example.com
+             */
+            host?: string | null;
+            /**
+             * Format: int32
+             * @description Its port.
+             * @example 587
+             */
+            port?: number | null;
+            security?: components["schemas"]["MailSecurity"] | null;
+            /** @description Our name there. */
+            username?: string | null;
+            /** @description Whether a password is set. */
+            has_password: boolean;
+            /**
+             * @description Whom mails are from.
+             * @example service@example.com
+             */
+            from_address: string;
+            /** @description That one's name. */
+            from_name?: string | null;
+        };
+        /** @description By which server mail shall be sent. */
+        MailSettingsInput: {
+            /**
+             * @description The server's name or public address.
+             * @example smtp.example.com
+             */
+            host: string;
+            /**
+             * Format: int32
+             * @description Its port.
+             * @example 587
+             */
+            port: number;
+            /** @description How the connection is protected. */
+            security: components["schemas"]["MailSecurity"];
+            /** @description Our name there; absent: we do not sign in. */
+            username?: string | null;
+            /**
+             * @description Our password there; never told again. Absent: it stays, as long as host, port, security and
+             *     username do.
+             */
+            password?: string | null;
+            /**
+             * @description Whom mails are from.
+             * @example service@example.com
+             */
+            from_address: string;
+            /** @description That one's name. */
+            from_name?: string | null;
+        };
+        /**
+         * @description What became of a mail.
+         * @enum {string}
+         */
+        MailStatus: "queued" | "sent" | "failed";
+        /** @description What a mail says. `{{name}}` stands for a variable of its kind; it is escaped in HTML. */
+        MailTemplate: {
+            /**
+             * @description The subject, one line.
+             * @example You are invited to {{account}}
+             */
+            subject: string;
+            /**
+             * @description The plain text.
+             * @example Hello {{name}}, open {{link}} to choose a password.
+             */
+            text: string;
+            /** @description The HTML document; absent: the mail is plain text only. */
+            html?: string | null;
+        };
+        /** @description What mails of a kind say. */
+        MailTemplateOfKind: {
+            /** @description The kind of mail. */
+            kind: components["schemas"]["MailKind"];
+            account?: components["schemas"]["AccountId"] | null;
+            /** @description Whether it comes from above. */
+            inherited: boolean;
+            /** @description The subject, one line. */
+            subject: string;
+            /** @description The plain text. */
+            text: string;
+            /** @description The HTML document; null: plain text only. */
+            html?: string | null;
+            /** @description What may stand in it as `{{variable}}`. */
+            variables: string[];
+        };
         /** @description Who am I? */
         Me: {
             user?: components["schemas"]["User"] | null;
@@ -3235,6 +3723,21 @@ export interface components {
             current_password: string;
             /** @description The password as it shall be: at least 10 characters. */
             new_password: string;
+        };
+        /** @description A new password by the token of a link. */
+        PasswordReset: {
+            /** @description The token of the link. */
+            token: string;
+            /** @description The new password: at least 10 characters. */
+            password: string;
+        };
+        /** @description Who forgot a password. */
+        PasswordResetRequest: {
+            /**
+             * @description What the user signs in with.
+             * @example alice@example.com
+             */
+            email: string;
         };
         /**
          * @description What an account was granted. Everything is refused unless granted.
@@ -3532,6 +4035,11 @@ export interface components {
              */
             note: string;
         };
+        /** @description A mail that was put into the queue. */
+        QueuedMail: {
+            /** @description Its identifier. */
+            id: components["schemas"]["MailId"];
+        };
         /** @description Whether the platform takes work. */
         Readiness: {
             /**
@@ -3591,6 +4099,15 @@ export interface components {
             plan: components["schemas"]["Plan"];
             /** @description The call, and what its parties do. */
             script: components["schemas"]["PlanScript"];
+        };
+        /** @description A mail as it is sent. */
+        RenderedMail: {
+            /** @description One line. */
+            subject: string;
+            /** @description Plain text. */
+            text: string;
+            /** @description HTML. */
+            html?: string | null;
         };
         /** @description A time of which everything is sent again. */
         ReplayInput: {
@@ -3773,13 +4290,15 @@ export interface components {
          *     - `trunks:write`: Change trunks.
          *     - `routes:read`: See routes.
          *     - `routes:write`: Change routes.
+         *     - `mail:read`: See mail settings, templates and what was sent.
+         *     - `mail:write`: Change mail settings and templates, and send test mails.
          *     - `events:read`: Follow events.
          *     - `webhooks:read`: See webhooks and their deliveries.
          *     - `webhooks:write`: Change webhooks, test and replay them.
          *     - `system:write`: Operate the platform; only the root account's callers have it.
          * @enum {string}
          */
-        Scope: "accounts:read" | "accounts:write" | "users:read" | "users:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "numbers:read" | "numbers:write" | "pool:write" | "call_plans:read" | "call_plans:write" | "audio:read" | "audio:write" | "scheduled_calls:read" | "scheduled_calls:write" | "services:read" | "services:write" | "instances:write" | "calls:read" | "calls:write" | "recordings:read" | "recordings:write" | "trunks:read" | "trunks:write" | "routes:read" | "routes:write" | "events:read" | "webhooks:read" | "webhooks:write" | "system:write";
+        Scope: "accounts:read" | "accounts:write" | "users:read" | "users:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "numbers:read" | "numbers:write" | "pool:write" | "call_plans:read" | "call_plans:write" | "audio:read" | "audio:write" | "scheduled_calls:read" | "scheduled_calls:write" | "services:read" | "services:write" | "instances:write" | "calls:read" | "calls:write" | "recordings:read" | "recordings:write" | "trunks:read" | "trunks:write" | "routes:read" | "routes:write" | "mail:read" | "mail:write" | "events:read" | "webhooks:read" | "webhooks:write" | "system:write";
         Scopes: components["schemas"]["Scope"][];
         /** @example svc_01890a5d96a274d9a5b2c3d4e5f60718 */
         ServiceId: string;
@@ -3932,6 +4451,19 @@ export interface components {
              *     bursts, and delay.
              */
             mos: number;
+        };
+        /** @description What shall be tried. */
+        TemplatePreview: {
+            /** @default null */
+            template: components["schemas"]["MailTemplate"] | null;
+        };
+        /** @description Where a template shall be tried. */
+        TemplateTest: {
+            /**
+             * @description Who gets the mail.
+             * @example alice@example.com
+             */
+            to: string;
         };
         /** @description An access token and what to renew it with. */
         TokenAnswer: {
@@ -5877,6 +6409,143 @@ export interface operations {
             };
         };
     };
+    accounts_invitations_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Invitation"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_invitations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_invitations_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the invitation */
+                invitation: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_invitations_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the invitation */
+                invitation: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_limits_read: {
         parameters: {
             query?: never;
@@ -5895,6 +6564,353 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LimitsView"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_settings_read_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailSettings"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_settings_put_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MailSettingsInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailSettings"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailSettings"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_settings_remove_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_templates_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_MailTemplateOfKind"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_templates_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind of mail, such as `invitation` */
+                mail_kind: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailTemplateOfKind"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_templates_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind of mail, such as `invitation` */
+                mail_kind: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MailTemplate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailTemplateOfKind"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_templates_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind of mail, such as `invitation` */
+                mail_kind: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_templates_preview_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind of mail, such as `invitation` */
+                mail_kind: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplatePreview"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenderedMail"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mail_templates_test_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind of mail, such as `invitation` */
+                mail_kind: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateTest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedMail"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_mails_list: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' items are listed too. */
+                descendants?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Mail"];
                 };
             };
             /** @description A problem (RFC 9457) */
@@ -7674,6 +8690,38 @@ export interface operations {
             };
         };
     };
+    auth_invitation_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationAcceptance"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     auth_logout_logout: {
         parameters: {
             query?: never;
@@ -7715,6 +8763,66 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_password_reset_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_password_reset_confirm_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
             };
         };
         responses: {
