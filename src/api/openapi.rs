@@ -13,10 +13,10 @@ use utoipa::{Modify, OpenApi};
 use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
-    accounts, api_keys, audio, audit, audit_log, branding, call_plans, calls, deliveries, events,
-    instances, invitations, lifecycle, mail, mail_templates, numbers, password_resets, plan_checks,
-    profile, recordings, routes, scheduled_calls, services, sessions, signing_keys, system, trunks,
-    usage, user_sessions, users, webhooks,
+    accounts, api_keys, audio, audit, audit_log, branding, call_plans, calls, deliveries,
+    event_stream, events, instances, invitations, lifecycle, mail, mail_templates, numbers,
+    password_resets, plan_checks, profile, recordings, routes, scheduled_calls, services, sessions,
+    signing_keys, system, trunks, usage, user_sessions, users, webhooks,
 };
 use crate::events::catalogue::CATALOGUE;
 
@@ -69,7 +69,7 @@ use crate::events::catalogue::CATALOGUE;
         deliveries::list, deliveries::read, deliveries::replay,
         system::health, system::ready, system::metrics,
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(event_stream::Notice, ProblemBody)),
     modifiers(&Common)
 )]
 struct Description;

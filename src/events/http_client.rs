@@ -8,6 +8,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Url, header, redirect};
 
@@ -160,6 +161,10 @@ pub struct HttpClient {
 impl HttpClient {
     /// Makes the client, and installs the process's TLS provider (ring) if none is there.
     pub fn new(policy: Policy) -> Result<Self, HttpError> {
+        Self::with_lookup(policy, Arc::new(|name| Box::pin(by_system(name))))
+    }
+
+    fn with_lookup(policy: Policy, lookup: Lookup) -> Result<Self, HttpError> {
         install_tls_provider();
         let policy = Arc::new(policy);
         let inner = reqwest::Client::builder()
@@ -172,6 +177,7 @@ impl HttpClient {
             .pool_idle_timeout(Duration::from_secs(30))
             .dns_resolver(Arc::new(GuardedResolver {
                 policy: Arc::clone(&policy),
+                lookup,
             }))
             .build()
             .map_err(HttpError::NoClient)?;
@@ -280,10 +286,19 @@ impl Policy {
     }
 }
 
-/// Resolves by the operating system and lets only permitted addresses through.
-#[derive(Debug)]
+/// Finds the addresses of a name.
+type Lookup =
+    Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+async fn by_system(name: String) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+}
+
+/// Lets only permitted addresses through. A connection is made to what was let through, and to
+/// nothing else: no name is resolved twice for it.
 struct GuardedResolver {
     policy: Arc<Policy>,
+    lookup: Lookup,
 }
 
 /// Every address of the name is out of bounds. Carried through reqwest as a cause.
@@ -294,9 +309,9 @@ struct OutOfBounds(String);
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = Arc::clone(&self.policy);
+        let found = (self.lookup)(name.as_str().to_owned());
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = found.await?;
             let any = !found.is_empty();
             let permitted: Vec<SocketAddr> = found
                 .into_iter()

@@ -2176,6 +2176,11 @@ export interface components {
              */
             webhooks: components["schemas"]["WebhookId"][] | null;
         };
+        /**
+         * @description Why a stream ends.
+         * @enum {string}
+         */
+        EndCause: "too_slow" | "unauthorised" | "closing";
         /** @description One event of the catalogue, as it is told. */
         Event: {
             /** @description Its name. */
@@ -4432,6 +4437,16 @@ export interface components {
             kind: string;
             /** @description The branch by which the one before was left. */
             branch: string;
+        };
+        /** @description A notice of a stream: what it tells that is no event. */
+        StreamNotice: {
+            /**
+             * @description `stream.opened`, `stream.heartbeat` or `stream.ended`.
+             * @example stream.ended
+             */
+            type: string;
+            after?: components["schemas"]["EventId"] | null;
+            cause?: components["schemas"]["EndCause"] | null;
         };
         /** @description How one direction of a leg sounded. */
         StreamQuality: {
