@@ -11,7 +11,7 @@ use std::time::Instant;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
@@ -405,11 +405,26 @@ pub(super) async fn key_of(
     }
 }
 
+/// Names the account that `me` stands for: one below the caller's own.
+const STROWGER_ACCOUNT: HeaderName = HeaderName::from_static("strowger-account");
+
+/// The account for which the caller acts by a header. What is no account is not found.
+fn acting_for(request: &HttpRequest) -> Result<Option<AccountId>, Problem> {
+    let Some(value) = request.headers().get(STROWGER_ACCOUNT) else {
+        return Ok(None);
+    };
+    let id = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    id.map(Some).ok_or_else(|| Code::NotFound.into())
+}
+
 /// The account of the path, if the caller may see it.
 pub(super) async fn tenant(request: &HttpRequest, caller: Caller) -> Result<Tenant, Problem> {
     let own = caller.standing.account.id;
     let id = match request.match_info().get("account") {
-        Some("me") => own,
+        Some("me") => acting_for(request)?.unwrap_or(own),
         _ => segment(request, "account")?,
     };
     let standing = if id == own {

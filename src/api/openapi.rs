@@ -197,7 +197,7 @@ fn describe_segment(operation: &mut Operation, name: &str) {
         return;
     }
     let text = match name {
-        "account" => "An account's id; `me` is the token's own account".to_owned(),
+        "account" => "An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names".to_owned(),
         "service" => "The service's name".to_owned(),
         "mail_kind" => "The kind of mail, such as `invitation`".to_owned(),
         "version" => "Counts from 1".to_owned(),

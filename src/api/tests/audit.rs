@@ -220,3 +220,24 @@ async fn the_log_is_exported_whole_and_no_cell_is_a_formula() {
     assert_eq!(lines[0]["after"]["name"], "a,\"b\"");
     assert_eq!(lines[1]["operation"], "sign_in");
 }
+
+#[actix_web::test]
+async fn a_header_lets_me_stand_for_an_account_below_and_both_are_told() {
+    let bench = Bench::start().await;
+    let (customer, reseller) = (bench.sample.customer, bench.sample.reseller);
+    let token = bench.token(reseller).await;
+    let rename = async |account: String| {
+        let request = bench.request(reqwest::Method::PATCH, &token, "/v1/accounts/me");
+        let request = request.header("strowger-account", account);
+        super::harness::read(request.json(&json!({"name": "By header"}))).await
+    };
+    let renamed = rename(customer.to_string()).await.is(200).body;
+    assert_eq!(renamed["id"], json!(customer));
+    let found = entries(&bench, &token, "operation=accounts.change").await;
+    assert_eq!(found[0]["account"], json!(customer));
+    assert_eq!(found[0]["actor_account"], json!(reseller));
+    for other in [bench.sample.stranger, bench.sample.carrier] {
+        rename(other.to_string()).await.is(404);
+    }
+    rename("acc_x".to_owned()).await.is(404);
+}

@@ -4964,7 +4964,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -4995,7 +4995,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5024,7 +5024,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5066,7 +5066,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5097,7 +5097,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5134,7 +5134,7 @@ export interface operations {
             path: {
                 /** @description The id of the api key */
                 api_key: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5167,7 +5167,7 @@ export interface operations {
             path: {
                 /** @description The id of the api key */
                 api_key: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5203,7 +5203,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5237,7 +5237,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5274,7 +5274,7 @@ export interface operations {
             path: {
                 /** @description The id of the audio */
                 audio: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5307,7 +5307,7 @@ export interface operations {
             path: {
                 /** @description The id of the audio */
                 audio: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5338,7 +5338,7 @@ export interface operations {
             path: {
                 /** @description The id of the audio */
                 audio: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5394,7 +5394,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5440,7 +5440,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5472,7 +5472,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5503,7 +5503,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5538,7 +5538,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5569,7 +5569,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5604,7 +5604,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5640,7 +5640,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5671,7 +5671,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5706,7 +5706,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5741,7 +5741,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5778,7 +5778,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5811,7 +5811,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5848,7 +5848,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5885,7 +5885,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5923,7 +5923,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5960,7 +5960,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -5997,7 +5997,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6030,7 +6030,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6065,7 +6065,7 @@ export interface operations {
                 version: number;
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6115,7 +6115,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6148,7 +6148,7 @@ export interface operations {
             path: {
                 /** @description The id of the call */
                 call: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6181,7 +6181,7 @@ export interface operations {
             path: {
                 /** @description The id of the call */
                 call: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6218,7 +6218,7 @@ export interface operations {
             path: {
                 /** @description The id of the call */
                 call: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6256,7 +6256,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6287,7 +6287,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6322,7 +6322,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6367,7 +6367,7 @@ export interface operations {
                 "Last-Event-ID"?: components["schemas"]["EventId"] | null;
             };
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6398,7 +6398,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6436,7 +6436,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6467,7 +6467,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6504,7 +6504,7 @@ export interface operations {
             path: {
                 /** @description The id of the invitation */
                 invitation: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6537,7 +6537,7 @@ export interface operations {
             path: {
                 /** @description The id of the invitation */
                 invitation: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6566,7 +6566,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6597,7 +6597,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6628,7 +6628,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6671,7 +6671,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6700,7 +6700,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6733,7 +6733,7 @@ export interface operations {
             path: {
                 /** @description The kind of mail, such as `invitation` */
                 mail_kind: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6766,7 +6766,7 @@ export interface operations {
             path: {
                 /** @description The kind of mail, such as `invitation` */
                 mail_kind: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6803,7 +6803,7 @@ export interface operations {
             path: {
                 /** @description The kind of mail, such as `invitation` */
                 mail_kind: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6834,7 +6834,7 @@ export interface operations {
             path: {
                 /** @description The kind of mail, such as `invitation` */
                 mail_kind: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6871,7 +6871,7 @@ export interface operations {
             path: {
                 /** @description The kind of mail, such as `invitation` */
                 mail_kind: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6913,7 +6913,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6944,7 +6944,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -6986,7 +6986,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7017,7 +7017,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7054,7 +7054,7 @@ export interface operations {
             path: {
                 /** @description The id of the number */
                 number: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7087,7 +7087,7 @@ export interface operations {
             path: {
                 /** @description The id of the number */
                 number: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7129,7 +7129,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7162,7 +7162,7 @@ export interface operations {
             path: {
                 /** @description The id of the recording */
                 recording: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7195,7 +7195,7 @@ export interface operations {
             path: {
                 /** @description The id of the recording */
                 recording: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7226,7 +7226,7 @@ export interface operations {
             path: {
                 /** @description The id of the recording */
                 recording: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7284,7 +7284,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7317,7 +7317,7 @@ export interface operations {
             path: {
                 /** @description The id of the call */
                 call: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7355,7 +7355,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7386,7 +7386,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7423,7 +7423,7 @@ export interface operations {
             path: {
                 /** @description The id of the route */
                 route: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7456,7 +7456,7 @@ export interface operations {
             path: {
                 /** @description The id of the route */
                 route: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7504,7 +7504,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7538,7 +7538,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7575,7 +7575,7 @@ export interface operations {
             path: {
                 /** @description The id of the scheduled call */
                 scheduled_call: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7608,7 +7608,7 @@ export interface operations {
             path: {
                 /** @description The id of the scheduled call */
                 scheduled_call: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7644,7 +7644,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7677,7 +7677,7 @@ export interface operations {
             path: {
                 /** @description The service's name */
                 service: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7710,7 +7710,7 @@ export interface operations {
             path: {
                 /** @description The service's name */
                 service: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7755,7 +7755,7 @@ export interface operations {
             path: {
                 /** @description The service's name */
                 service: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7793,7 +7793,7 @@ export interface operations {
             path: {
                 /** @description The service's name */
                 service: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7828,7 +7828,7 @@ export interface operations {
                 instance: string;
                 /** @description The service's name */
                 service: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7861,7 +7861,7 @@ export interface operations {
             path: {
                 /** @description The service's name */
                 service: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7903,7 +7903,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7934,7 +7934,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7971,7 +7971,7 @@ export interface operations {
             path: {
                 /** @description The id of the trunk */
                 trunk: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8004,7 +8004,7 @@ export interface operations {
             path: {
                 /** @description The id of the trunk */
                 trunk: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8035,7 +8035,7 @@ export interface operations {
             path: {
                 /** @description The id of the trunk */
                 trunk: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8077,7 +8077,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8108,7 +8108,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8145,7 +8145,7 @@ export interface operations {
             path: {
                 /** @description The id of the user */
                 user: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8178,7 +8178,7 @@ export interface operations {
             path: {
                 /** @description The id of the user */
                 user: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8220,7 +8220,7 @@ export interface operations {
             path: {
                 /** @description The id of the user */
                 user: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8255,7 +8255,7 @@ export interface operations {
                 session: string;
                 /** @description The id of the user */
                 user: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8291,7 +8291,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8322,7 +8322,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8357,7 +8357,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8394,7 +8394,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8427,7 +8427,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8458,7 +8458,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8502,7 +8502,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8537,7 +8537,7 @@ export interface operations {
                 delivery: string;
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8572,7 +8572,7 @@ export interface operations {
                 delivery: string;
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8605,7 +8605,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8642,7 +8642,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8679,7 +8679,7 @@ export interface operations {
             path: {
                 /** @description The id of the webhook */
                 webhook: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;

@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 export type Account = Schemas["Account"];
 export type AccountKind = Account["kind"];
 export type AccountPatch = Partial<Schemas["AccountPatch"]>;
+export type AuditEntry = Schemas["AuditEntry"];
 export type BrandingInput = Schemas["BrandingInput"];
 export type Call = Schemas["CallRecord"];
 export type CallPlan = Schemas["CallPlan"];

@@ -1,6 +1,7 @@
 import { createBrowserRouter } from "react-router";
 import { AccountPage } from "../features/accounts/account_page";
 import { AccountList } from "../features/accounts/account_list";
+import { AuditLogPage } from "../features/audit_log/audit_log_page";
 import { CallPage } from "../features/calls/call_page";
 import { LiveCallList } from "../features/calls/live_call_list";
 import { RecordList } from "../features/calls/record_list";
@@ -10,6 +11,7 @@ import { NumberList } from "../features/numbers/number_list";
 import { ScheduledCallForm } from "../features/scheduled_calls/scheduled_call_form";
 import { ScheduledCallList } from "../features/scheduled_calls/scheduled_call_list";
 import { ScheduledCallPage } from "../features/scheduled_calls/scheduled_call_page";
+import { InvitationPage, PasswordPage } from "../features/session/link_pages";
 import { SignInPage } from "../features/session/sign_in_page";
 import { WebhookList } from "../features/webhooks/webhook_list";
 import { WebhookPage } from "../features/webhooks/webhook_page";
@@ -21,6 +23,8 @@ export const router = createBrowserRouter([
     errorElement: <RouteFailure />,
     children: [
       { path: "/sign-in", element: <SignInPage /> },
+      { path: "/password", element: <PasswordPage /> },
+      { path: "/invitation", element: <InvitationPage /> },
       { path: "/", element: <OwnAccount /> },
       {
         path: "/accounts/:account",
@@ -40,6 +44,7 @@ export const router = createBrowserRouter([
           { path: "webhooks", element: <WebhookList /> },
           { path: "webhooks/:webhook", element: <WebhookPage /> },
           { path: "events", element: <EventViewer /> },
+          { path: "audit-log", element: <AuditLogPage /> },
           { path: "*", element: <NotFound /> },
         ],
       },

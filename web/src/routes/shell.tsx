@@ -21,6 +21,7 @@ const PAGES = [
   { to: "tree", label: "Accounts" },
   { to: "webhooks", label: "Webhooks" },
   { to: "events", label: "Events" },
+  { to: "audit-log", label: "Audit log" },
 ] as const;
 
 /** What stands around every page: where you are, for whom you act, and the way elsewhere. */

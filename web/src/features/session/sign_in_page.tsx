@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { Navigate, useLocation } from "react-router";
+import { Link, Navigate, useLocation } from "react-router";
 import { Brand } from "../../api/branding";
 import { session } from "../../api/session";
 import { useSessionState } from "../../api/session_state";
@@ -75,6 +75,9 @@ export function SignInPage() {
         <Button type="submit" kind="primary" busy={busy}>
           {busy ? "Signing in…" : "Sign in"}
         </Button>
+        <p>
+          <Link to="/password">Forgotten your password?</Link>
+        </p>
       </form>
     </main>
   );
