@@ -23,7 +23,7 @@ use super::audit::Actor;
 use super::error::{Code, Problem};
 use super::input::segment;
 use super::router::Access;
-use super::{Api, api_keys, limits, now, starter, tokens};
+use super::{Api, api_keys, limits, now, starter, tokens, usage};
 use crate::store::api_keys::ApiKey;
 use crate::store::branding::Branded;
 use crate::store::identities::SignedIn;
@@ -293,6 +293,7 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let (principal, account, scopes, until) = known;
     let standing = api.store.standing(account, time).await.map_err(gone)?;
     standing.admits()?;
+    usage::count_request(&api, &standing)?;
     if let Principal::User(known) = &principal
         && known.user.disabled
     {

@@ -16,6 +16,7 @@ use super::input::{Json, OptionalJson, Query, segment};
 use super::page::{ListQuery, Listed};
 use super::{Api, now, page, plan_checks};
 use crate::accounts::messages::Changed;
+use crate::store::StoreError;
 use crate::store::call_plans::{CallPlan, CallPlanVersion, NewCallPlan, Publication};
 
 /// A call plan.
@@ -214,6 +215,21 @@ pub async fn change(
         &plan.draft_etag.clone(),
         &PlanView::from(plan),
     ))
+}
+
+/// Removes a call plan with all of its versions, unless a number uses it.
+#[utoipa::path(delete, path = "/v1/accounts/{account}/call_plans/{plan}", tag = "call_plans",
+    responses((status = 204), (status = 409, body = super::error::ProblemBody)))]
+pub async fn remove(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let id = segment(&request, "plan")?;
+    match api.store.delete_call_plan(&tenant.scope, id).await {
+        Ok(()) | Err(StoreError::NotFound) => Ok(HttpResponse::NoContent().finish()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reads the draft.

@@ -32,7 +32,12 @@ impl<K: Hash + Eq> Buckets<K> {
 
     /// Takes one out, or tells how long to wait for one.
     pub fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
-        self.with(key, now, |level, per_second| {
+        self.take_of(key, self.size, now)
+    }
+
+    /// Takes one out of a bucket of another size.
+    pub fn take_of(&self, key: K, size: impl Into<f64>, now: Instant) -> Result<(), Duration> {
+        self.with((key, size.into()), now, |level, per_second| {
             if *level < 1.0 {
                 return Err(Duration::from_secs_f64((1.0 - *level) / per_second));
             }
@@ -43,7 +48,7 @@ impl<K: Hash + Eq> Buckets<K> {
 
     /// Tells how long to wait for one, and takes none.
     pub fn look(&self, key: K, now: Instant) -> Result<(), Duration> {
-        self.with(key, now, |level, per_second| {
+        self.with((key, self.size), now, |level, per_second| {
             if *level < 1.0 {
                 return Err(Duration::from_secs_f64((1.0 - *level) / per_second));
             }
@@ -59,9 +64,14 @@ impl<K: Hash + Eq> Buckets<K> {
             .remove(key);
     }
 
-    fn with<T>(&self, key: K, now: Instant, act: impl FnOnce(&mut f64, f64) -> T) -> T {
-        let per_second = self.size / self.refill.as_secs_f64();
-        let size = self.size;
+    fn with<T>(
+        &self,
+        (key, size): (K, f64),
+        now: Instant,
+        act: impl FnOnce(&mut f64, f64) -> T,
+    ) -> T {
+        // A bucket that holds nothing is looked at again after one refill.
+        let per_second = size.max(1.0) / self.refill.as_secs_f64();
         let filled = |level: f64, since: Instant| {
             size.min(level + now.saturating_duration_since(since).as_secs_f64() * per_second)
         };
@@ -99,6 +109,9 @@ mod tests {
         assert_eq!(buckets.take("a", start), Ok(()));
         assert_eq!(buckets.take("a", start), Err(Duration::from_secs(5)));
         assert_eq!(buckets.take("b", start), Ok(()));
+        assert_eq!(buckets.take_of("c", 1, start), Ok(()));
+        assert_eq!(buckets.take_of("c", 1, start), Err(Duration::from_secs(10)));
+        assert!(buckets.take_of("d", 0, start).is_err());
         assert_eq!(buckets.take("a", start + Duration::from_secs(5)), Ok(()));
         buckets.forget(&"a");
         assert_eq!(buckets.look("a", start + Duration::from_secs(5)), Ok(()));

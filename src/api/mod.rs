@@ -124,6 +124,8 @@ pub struct Api {
     keys: Keys,
     passwords: Passwords,
     requests: Buckets<AccountId>,
+    /// Those of accounts with a limit of their own, each of its size.
+    own_requests: Buckets<AccountId>,
     attempts: Buckets<(IpAddr, String)>,
 }
 
@@ -158,6 +160,7 @@ impl Api {
             keys: Keys::load(&parts.store, now()).await?,
             passwords: Passwords::default(),
             requests: Buckets::new(parts.settings.requests_per_10_s, Duration::from_secs(10)),
+            own_requests: Buckets::new(0, Duration::from_mins(1)),
             attempts: Buckets::new(WRONG_PASSWORDS.0, WRONG_PASSWORDS.1),
             settings: parts.settings,
             store: parts.store,
@@ -261,7 +264,8 @@ fn routes() -> Router {
         .post(Scope::UsersWrite, users::create);
     r.at("/v1/accounts/{account}/users/{user}")
         .get(Scope::UsersRead, users::read)
-        .patch(Scope::UsersWrite, users::change);
+        .patch(Scope::UsersWrite, users::change)
+        .delete(Scope::UsersWrite, users::remove);
     r.at("/v1/accounts/{account}/users/{user}/sessions")
         .get(Scope::UsersRead, user_sessions::list);
     r.at("/v1/accounts/{account}/users/{user}/sessions/{session}")
@@ -319,7 +323,8 @@ fn routes() -> Router {
         .post(Scope::CallPlansRead, plan_checks::simulate);
     r.at("/v1/accounts/{account}/call_plans/{plan}")
         .get(Scope::CallPlansRead, call_plans::read)
-        .patch(Scope::CallPlansWrite, call_plans::change);
+        .patch(Scope::CallPlansWrite, call_plans::change)
+        .delete(Scope::CallPlansWrite, call_plans::remove);
     r.at("/v1/accounts/{account}/call_plans/{plan}/draft")
         .get(Scope::CallPlansRead, call_plans::draft)
         .put(Scope::CallPlansWrite, call_plans::save_draft);

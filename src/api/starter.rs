@@ -13,7 +13,7 @@ use strowger_domain::account::{Permissions, Scope};
 use super::audit::Actor;
 use super::auth::{admitted, api, caller, service_of, source, standing, tenant};
 use super::error::{Code, Problem};
-use super::limits;
+use super::{limits, usage};
 use crate::store::AccountScope;
 use crate::store::services::OutboundService;
 
@@ -103,6 +103,7 @@ async fn by_password(
         account: service.account,
     });
     let standing = standing(&api, service.account).await?;
+    usage::count_request(&api, &standing)?;
     Ok(Starter {
         service,
         scope,

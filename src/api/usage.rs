@@ -1,14 +1,16 @@
 //! Limits: how much an account uses, and which account of its path to the root binds.
 
+use std::time::Instant;
+
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use strowger_domain::account::{Account, Limits};
 use strowger_domain::ids::AccountId;
 use utoipa::ToSchema;
 
-use super::Api;
 use super::auth::{Standing, Tenant};
 use super::error::Problem;
+use super::{Api, limits};
 use crate::accounts::messages::Counted;
 use crate::store::scheduled_calls::Counts;
 use crate::store::{AccountScope, Within};
@@ -50,7 +52,7 @@ type Own = fn(&Limits) -> Option<u64>;
 type Counter = Option<fn(&Used) -> u64>;
 
 /// Every limit: its name, its value, and how its use is counted.
-const LIMITS: [(&str, Own, Counter); 7] = [
+const LIMITS: [(&str, Own, Counter); 8] = [
     (
         "calls",
         |l| l.calls.map(u64::from),
@@ -78,6 +80,11 @@ const LIMITS: [(&str, Own, Counter); 7] = [
         None,
     ),
     ("agents", |l| l.agents.map(u64::from), None),
+    (
+        "requests_per_minute",
+        |l| l.requests_per_minute.map(u64::from),
+        None,
+    ),
 ];
 
 /// Reads the limits of an account: its own, what is used, and which account of the path to the root
@@ -158,6 +165,21 @@ pub async fn full_queue(api: &Api, standing: &Standing) -> Result<Option<Account
         }
     }
     Ok(None)
+}
+
+/// Takes one request from what an account, and each above it, may ask for in a minute.
+pub fn count_request(api: &Api, standing: &Standing) -> Result<(), Problem> {
+    let time = Instant::now();
+    for account in [&standing.account]
+        .into_iter()
+        .chain(standing.above.iter().rev())
+    {
+        if let Some(most) = account.limits.requests_per_minute {
+            let taken = api.own_requests.take_of(account.id, most, time);
+            taken.map_err(limits::wait)?;
+        }
+    }
+    Ok(())
 }
 
 /// How many bytes more an account may store; `None`: nothing on its path limits it.

@@ -14,6 +14,7 @@ use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query, segment};
 use super::page::{ListQuery, Listed};
 use super::{Api, now, page, passwords};
+use crate::store::StoreError;
 use crate::store::users::{NewUser, User, UserChange};
 
 /// Whether a user may sign in.
@@ -218,6 +219,34 @@ pub async fn change(
         api.store.revoke_sessions_of(user.id, None, now()).await?;
     }
     Ok(HttpResponse::Ok().json(UserView::from(user)))
+}
+
+/// Removes a user with all of its sign-ins. Nobody removes themselves.
+#[utoipa::path(delete, path = "/v1/accounts/{account}/users/{user}", tag = "users",
+    responses((status = 204), (status = 409, body = super::error::ProblemBody)))]
+pub async fn remove(
+    request: HttpRequest,
+    tenant: Tenant,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let id: UserId = segment(&request, "user")?;
+    if tenant.caller.user().is_some_and(|user| user.id == id) {
+        let detail = "Another administrator must remove you.";
+        return Err(Problem::from(Code::Conflict).detail(detail));
+    }
+    let user = match api.store.user(&tenant.scope, id).await {
+        Ok(user) => user,
+        Err(StoreError::NotFound) => return Ok(HttpResponse::NoContent().finish()),
+        Err(error) => return Err(error.into()),
+    };
+    if !tenant.caller.may_give(user.role) {
+        let detail = "You lack what this user's role permits.";
+        return Err(Problem::from(Code::Conflict).detail(detail));
+    }
+    match api.store.delete_user(&tenant.scope, id).await {
+        Ok(()) | Err(StoreError::NotFound) => Ok(HttpResponse::NoContent().finish()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Nobody gives what they lack: whoever manages users would else make themselves an administrator.

@@ -197,6 +197,23 @@ impl Store {
         self.call_plan(scope, id).await
     }
 
+    /// Forgets a call plan with all of its versions. [`StoreError::Referred`] while a number uses it.
+    pub async fn delete_call_plan(
+        &self,
+        scope: &AccountScope,
+        id: PlanId,
+    ) -> Result<(), StoreError> {
+        let gone = Entity::delete_many()
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(scope.sees(Column::AccountId))
+            .exec(&self.db)
+            .await?;
+        if gone.rows_affected == 0 {
+            return Err(StoreError::NotFound);
+        }
+        Ok(())
+    }
+
     /// Replaces the draft if it is still the one of this `etag`; else [`StoreError::Stale`].
     pub async fn put_draft(
         &self,

@@ -130,15 +130,12 @@ fn is_secret(column: &str) -> bool {
 }
 
 /// The rows after this place in the order of the primary key, and the place of the last one.
-async fn rows<E: EntityTrait>(
+async fn rows<E: Holding>(
     db: &impl ConnectionTrait,
     table: &'static str,
     path: &str,
     after: Option<Vec<Value>>,
-) -> Result<(Vec<Held>, Option<Vec<Value>>), StoreError>
-where
-    E: Holding,
-{
+) -> Result<(Vec<Held>, Option<Vec<Value>>), StoreError> {
     let key: Vec<E::Column> = E::PrimaryKey::iter()
         .map(PrimaryKeyToColumn::into_column)
         .collect();

@@ -186,6 +186,20 @@ impl Store {
         self.user(scope, id).await
     }
 
+    /// Forgets a user with all of its sign-ins.
+    pub async fn delete_user(&self, scope: &AccountScope, id: UserId) -> Result<(), StoreError> {
+        let _changing = self.identities.changing(Subject::User(id));
+        let gone = Entity::delete_many()
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(scope.sees(Column::AccountId))
+            .exec(&self.db)
+            .await?;
+        if gone.rows_affected == 0 {
+            return Err(StoreError::NotFound);
+        }
+        Ok(())
+    }
+
     /// Notes that a user signed in.
     pub async fn note_sign_in(&self, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
         Entity::update_many()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strowger_domain::account::Role;
 
-use super::harness::{Bench, PASSWORD};
+use super::harness::{Bench, PASSWORD, read};
 use crate::store::AccountScope;
 use crate::store::testing::record;
 
@@ -116,4 +116,98 @@ async fn a_closed_account_can_only_be_exported_and_erased() {
     let everywhere = AccountScope::platform();
     let gone = bench.store.account(&everywhere, sample.customer).await;
     assert!(gone.is_err());
+}
+
+#[actix_web::test]
+async fn an_account_asks_no_more_often_than_it_and_those_above_may() {
+    let bench = Bench::start().await;
+    let sample = &bench.sample;
+    let carrier = bench.token(sample.carrier).await;
+    let customer = bench.token(sample.customer).await;
+    let one = format!("/v1/accounts/{}", sample.reseller);
+    let few = json!({"limits": {"requests_per_minute": 2}});
+    bench.patch(&carrier, &one, &few).await.is(200);
+    bench.get(&customer, "/v1/me").await.is(200);
+    let limits = bench.get(&customer, "/v1/accounts/me/limits").await.is(200);
+    let rows = limits.body["limits"].as_array().unwrap().clone();
+    let row = rows
+        .iter()
+        .find(|row| row["limit"] == "requests_per_minute");
+    assert_eq!(row.unwrap()["bound_above"], true);
+    let refused = bench.get(&customer, "/v1/me").await.is(429);
+    assert_eq!(refused.code(), "too_many_requests");
+    bench.get(&carrier, "/v1/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn the_portal_of_a_host_looks_as_its_account_says() {
+    let bench = Bench::start().await;
+    let token = bench.token(bench.sample.reseller).await;
+    let path = "/v1/accounts/me/branding";
+    let wrong = json!({"host": "localhost", "look": {"accent": "red"}});
+    let refused = bench.put(&token, path, &wrong).await.is(422);
+    assert_eq!(
+        refused.faults(),
+        ["/host not_host", "/look/accent not_colour"]
+    );
+    let look = json!({"host": "Portal.Example.Test", "look": {"title": "Example Telecom"}});
+    bench.put(&token, path, &look).await.is(200);
+    let rival = bench.token(bench.sample.rival).await;
+    bench.put(&rival, path, &look).await.is(409);
+    let customer = bench.token(bench.sample.customer).await;
+    let refused = bench.put(&customer, path, &look).await.is(422);
+    assert_eq!(refused.faults(), ["/host not_for_customers"]);
+
+    // A GIF of 1 by 1 pixel, then one of 200 by 10.
+    let gif = |width: u8, height: u8| {
+        let mut bytes = b"GIF89a".to_vec();
+        bytes.extend([width, 0, height, 0, 0, 0, 0]);
+        bytes
+    };
+    let logo = format!("{path}/logo");
+    for (bytes, kind, status) in [
+        (gif(200, 10), "image/gif", 422),
+        (b"<svg/>".to_vec(), "image/png", 422),
+        (gif(1, 1), "text/plain", 415),
+        (gif(1, 1), "image/png", 200),
+    ] {
+        let request = bench.request(reqwest::Method::PUT, &token, &logo);
+        let answer = read(request.header("content-type", kind).body(bytes)).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    let shown = "/v1/branding?host=portal.example.test";
+    let shown = bench.get("", shown).await.is(200).body;
+    assert_eq!(shown["title"], "Example Telecom");
+    let logo = bench.get("", shown["logo"].as_str().unwrap()).await.is(200);
+    assert_eq!(logo.header("content-type"), "image/gif");
+    let unknown = bench.get("", "/v1/branding?host=other.example.test").await;
+    assert_eq!(unknown.is(200).body["logo"], Value::Null);
+}
+
+#[actix_web::test]
+async fn users_and_call_plans_are_removed_unless_they_are_needed() {
+    let bench = Bench::start().await;
+    let token = bench.token(bench.sample.customer).await;
+    let stranger = bench.token(bench.sample.stranger).await;
+    let made = bench.sample.belongings(bench.sample.customer, 1).await;
+    let made = made.unwrap();
+    let me = bench.get(&token, "/v1/me").await.is(200).body;
+    let myself = format!(
+        "/v1/accounts/me/users/{}",
+        me["user"]["id"].as_str().unwrap()
+    );
+    bench.delete(&token, &myself).await.is(409);
+    let user = format!("/v1/accounts/me/users/{}", made.user);
+    bench.delete(&stranger, &user).await.is(204);
+    bench.get(&token, &user).await.is(200);
+    bench.delete(&token, &user).await.is(204);
+    bench.delete(&token, &user).await.is(204);
+    bench.get(&token, &user).await.is(404);
+    let plan = format!("/v1/accounts/me/call_plans/{}", made.plan);
+    assert_eq!(bench.delete(&token, &plan).await.is(409).code(), "in_use");
+    let number = format!("/v1/accounts/me/numbers/{}", made.number);
+    let none = json!({"call_plan": null});
+    bench.patch(&token, &number, &none).await.is(200);
+    bench.delete(&token, &plan).await.is(204);
+    bench.get(&token, &plan).await.is(404);
 }

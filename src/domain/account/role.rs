@@ -60,6 +60,9 @@ impl Permissions {
     /// The scopes that a key of an account with these effective permissions can have: what the
     /// account itself may not do, none of its keys permits.
     pub fn scopes(&self) -> Scopes {
+        if !self.api_access {
+            return Scopes::NONE;
+        }
         let mut refused = Vec::new();
         if !self.scheduled_calls {
             refused.push(Scope::ScheduledCallsWrite);

@@ -334,7 +334,8 @@ export interface paths {
         get: operations["accounts_call_plans_read"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Removes a call plan with all of its versions, unless a number uses it. */
+        delete: operations["accounts_call_plans_remove"];
         options?: never;
         head?: never;
         /** Renames a call plan. */
@@ -1132,7 +1133,8 @@ export interface paths {
         get: operations["accounts_users_read"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Removes a user with all of its sign-ins. Nobody removes themselves. */
+        delete: operations["accounts_users_remove"];
         options?: never;
         head?: never;
         /** Changes a user. One's own password is changed at `/v1/auth/password`. */
@@ -5804,6 +5806,37 @@ export interface operations {
             };
         };
     };
+    accounts_call_plans_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the plan */
+                plan: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_call_plans_change: {
         parameters: {
             query?: never;
@@ -8159,6 +8192,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user */
+                user: string;
+                /** @description An account's id; `me` is the token's own account */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
