@@ -19,6 +19,7 @@ use strowger_domain::ids::{AccountId, AuditEntryId, SessionId};
 use uuid::Uuid;
 
 use super::auth::{self, Principal, Tenant};
+use super::error::{Code, Problem};
 use super::frame::RequestId;
 use super::{Api, now};
 use crate::store::audit_log::AuditEntry;
@@ -116,8 +117,25 @@ pub fn operation(method: &Method, path: &str) -> Option<String> {
     Some(nouns.join("."))
 }
 
-/// The layer around the routes of one path.
+/// The layer around the routes of one path. What changes something is carried out whole, from the
+/// first query to the audit log and to whoever acts by it: also when its sender hangs up.
 pub async fn note<B: MessageBody + 'static>(
+    path: &'static str,
+    read: Option<Reader>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if request.method().is_safe() {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let whole = actix_web::rt::spawn(carry_out(path, read, request, next));
+    whole.await.unwrap_or_else(|error| {
+        tracing::error!(%error, path, "a request was not carried out");
+        Err(Problem::from(Code::Internal).into())
+    })
+}
+
+async fn carry_out<B: MessageBody + 'static>(
     path: &'static str,
     read: Option<Reader>,
     request: ServiceRequest,
@@ -160,7 +178,8 @@ pub async fn note<B: MessageBody + 'static>(
         },
     };
     let secrets = sent.as_ref().and_then(audit::only_secrets);
-    if let Some((before, after)) = told(&method, before, after, secrets) {
+    let is_known = method == Method::DELETE && read.is_some();
+    if let Some((before, after)) = told(is_known, before, after, secrets) {
         let resource = resource(&request, after.as_ref());
         let noted = Noted {
             operation,
@@ -181,9 +200,10 @@ struct Noted {
     after: Option<Value>,
 }
 
-/// What the entry tells of before and after; `None`: there was no change.
+/// What the entry tells of before and after; `None`: there was no change. `is_known`: had there been
+/// something, it would have been read.
 fn told(
-    method: &Method,
+    is_known: bool,
     before: Option<Value>,
     after: Option<Value>,
     secrets: Option<Value>,
@@ -200,7 +220,7 @@ fn told(
             Some((before.map(clean), Some(clean(after))))
         }
         // It was gone before: DELETE says so as often as it is asked.
-        (None, None) if method == Method::DELETE => None,
+        (None, None) if is_known => None,
         (before, after) => {
             let after = after.map(|after| audit::with(after, secrets));
             Some((before.map(clean), after.map(clean)))
@@ -388,32 +408,32 @@ mod tests {
     #[test]
     fn what_did_not_change_is_not_told_and_a_secret_only_that_it_did() {
         let (same, secret) = (json!({"name": "x"}), Some(json!({"password": "changed"})));
-        let patch = Method::PATCH;
         assert_eq!(
-            told(&patch, Some(same.clone()), Some(same.clone()), None),
+            told(false, Some(same.clone()), Some(same.clone()), None),
             None
         );
         assert_eq!(
             told(
-                &patch,
+                false,
                 Some(same.clone()),
                 Some(same.clone()),
                 secret.clone()
             ),
             Some((None, Some(json!({"password": "changed"}))))
         );
-        assert_eq!(told(&Method::DELETE, None, None, None), None);
+        assert_eq!(told(true, None, None, None), None);
+        let unseen = told(false, None, None, None);
         assert_eq!(
-            told(&Method::DELETE, Some(same.clone()), None, None),
+            unseen,
+            Some((None, None)),
+            "nobody can say that it was not there"
+        );
+        assert_eq!(
+            told(true, Some(same.clone()), None, None),
             Some((Some(same.clone()), None))
         );
         assert_eq!(
-            told(
-                &Method::POST,
-                None,
-                Some(json!({"id": "1", "secret": "s3"})),
-                None
-            ),
+            told(false, None, Some(json!({"id": "1", "secret": "s3"})), None),
             Some((None, Some(json!({"id": "1", "secret": "changed"}))))
         );
     }

@@ -72,15 +72,20 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
     }
 }
 
-/// Keeps what was sent with the request, for the audit log; what is longer than an entry may be is
-/// a call plan, which has no secrets.
+/// Keeps what was sent with the request, for the audit log; of what is longer than an entry may be,
+/// such as a call plan, only that there were secrets in it.
 fn keep_for_audit(request: &HttpRequest, body: &[u8]) {
-    if body.len() > audit::MAX_DOCUMENT {
+    let Ok(value) = serde_json::from_slice(body) else {
         return;
-    }
-    if let Ok(value) = serde_json::from_slice(body) {
-        let sent = Sent(audit::without_secrets(value));
-        request.extensions_mut().insert(sent);
+    };
+    let value = audit::without_secrets(value);
+    let kept = if body.len() > audit::MAX_DOCUMENT {
+        audit::only_secrets(&value)
+    } else {
+        Some(value)
+    };
+    if let Some(kept) = kept {
+        request.extensions_mut().insert(Sent(kept));
     }
 }
 

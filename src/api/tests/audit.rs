@@ -241,3 +241,39 @@ async fn a_header_lets_me_stand_for_an_account_below_and_both_are_told() {
     }
     rename("acc_x".to_owned()).await.is(404);
 }
+
+#[actix_web::test]
+async fn a_secret_in_a_long_body_and_the_end_of_a_sign_in_are_told() {
+    let bench = Bench::start().await;
+    let token = bench.token(bench.sample.customer).await;
+    let me = bench.get(&token, "/v1/me").await.is(200).body;
+    let user = me["user"]["id"].as_str().unwrap();
+    let path = format!("/v1/accounts/me/users/{user}");
+    let name = json!({"name": "Somebody", "role": "standard", "email": "else@example.com",
+        "password": PASSWORD});
+    let made = bench.post(&token, "/v1/accounts/me/users", &name).await;
+    let other = made.is(201).body["id"].as_str().unwrap().to_owned();
+    let body = format!(
+        "{{\"password\":\"another pass phrase\"{}}}",
+        " ".repeat(17_000)
+    );
+    let there = format!("/v1/accounts/me/users/{other}");
+    let request = bench.request(reqwest::Method::PATCH, &token, &there);
+    let request = request
+        .header("content-type", "application/json")
+        .body(body);
+    super::harness::read(request).await.is(200);
+    let found = entries(&bench, &token, "operation=users.change").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["after"], json!({"password": "changed"}));
+
+    let sessions = format!("{path}/sessions");
+    let list = bench.get(&token, &sessions).await.is(200).body;
+    let session = list["items"][0]["id"].as_str().unwrap();
+    let gone = bench.delete(&token, &format!("{sessions}/{session}")).await;
+    gone.is(204);
+    let again = bench.token(bench.sample.customer).await;
+    let found = entries(&bench, &again, "operation=users.sessions.delete").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["resource"], json!(session));
+}
