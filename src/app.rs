@@ -20,6 +20,7 @@ use crate::accounts::messages::Platform;
 use crate::accounts::platform::{Drain, Means};
 use crate::accounts::root::{Begin, Root, StopCalls, WaitForCalls};
 use crate::api;
+use crate::api::passwords::breached::BreachedList;
 use crate::calls::threads::CallThreads;
 use crate::calls::ticket::Channels;
 use crate::calls::tools::{Known, Tools};
@@ -200,11 +201,17 @@ impl App {
         let postbox = Postbox::new(store.clone());
         let outbox = Outbox::new(&postbox, http.clone(), AccountScope::platform());
         actix::spawn(outbox.run());
+        let breached = config.breached_passwords.clone();
+        let breached = breached.map(|path| {
+            let named = path.display().to_string();
+            BreachedList::open(path).with_context(|| format!("breached_passwords: {named}"))
+        });
         let parts = api::Parts {
             settings: api::Settings {
                 country: config.country,
                 scheduled_classes: classes,
                 portal_url: config.portal_url.clone(),
+                breached_passwords: breached.transpose()?,
                 ..api::Settings::default()
             },
             store: store.clone(),

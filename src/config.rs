@@ -111,6 +111,10 @@ pub struct Settings {
     /// [default: `uk_geographic,uk_wide,uk_freephone`]
     #[arg(long, value_name = "CLASSES", env = "STROWGER_SCHEDULED_CLASSES")]
     pub scheduled_classes: Option<String>,
+    /// File of passwords that nobody may choose: SHA-1 hashes in hexadecimal, one a line, in
+    /// ascending order, as Have I Been Pwned gives them
+    #[arg(long, value_name = "FILE", env = "STROWGER_BREACHED_PASSWORDS")]
+    pub breached_passwords: Option<String>,
     /// Log as text or json [default: text]
     #[arg(long, value_name = "FORMAT", env = "STROWGER_LOG_FORMAT")]
     pub log_format: Option<String>,
@@ -147,6 +151,9 @@ const FIELDS: &[Field] = &[
     ("codecs", |settings| &mut settings.codecs),
     ("scheduled_classes", |settings| {
         &mut settings.scheduled_classes
+    }),
+    ("breached_passwords", |settings| {
+        &mut settings.breached_passwords
     }),
     ("log_format", |settings| &mut settings.log_format),
     ("log", |settings| &mut settings.log),
@@ -203,6 +210,8 @@ pub struct Config {
     pub codecs: Vec<Codec>,
     /// Classes that scheduled calls may use.
     pub scheduled_classes: BTreeSet<NumberClass>,
+    /// Passwords that nobody may choose.
+    pub breached_passwords: Option<PathBuf>,
     /// Log format.
     pub log_format: LogFormat,
     /// Log filter.
@@ -476,6 +485,7 @@ impl Config {
             country,
             codecs,
             scheduled_classes,
+            breached_passwords: settings.breached_passwords.map(PathBuf::from),
             log_format,
             log,
         })

@@ -19,6 +19,7 @@ pub struct Model {
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
     pub signed_in_at: Option<ChronoDateTimeUtc>,
+    pub password_changed_at: Option<ChronoDateTimeUtc>,
 }
 
 /// No relation is needed: queries join by scope.

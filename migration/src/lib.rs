@@ -20,6 +20,7 @@ mod m20260101_000014_create_idempotency_keys;
 mod m20260101_000015_bundle_events;
 mod m20260101_000016_create_api_keys;
 mod m20260101_000017_add_session_sources;
+mod m20260101_000018_create_second_factors;
 mod m20260101_000020_add_withheld_calling;
 mod m20260101_000021_add_contact;
 mod m20260101_000022_create_brandings;
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000015_bundle_events::Migration),
             Box::new(m20260101_000016_create_api_keys::Migration),
             Box::new(m20260101_000017_add_session_sources::Migration),
+            Box::new(m20260101_000018_create_second_factors::Migration),
             Box::new(m20260101_000020_add_withheld_calling::Migration),
             Box::new(m20260101_000021_add_contact::Migration),
             Box::new(m20260101_000022_create_brandings::Migration),

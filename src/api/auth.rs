@@ -16,7 +16,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
 use strowger_domain::account::branding::host_name;
-use strowger_domain::account::{AccountKind, AccountStatus, Contact, Role, Scope, Scopes};
+use strowger_domain::account::{AccountKind, AccountStatus, Contact, Duty, Role, Scope, Scopes};
 use strowger_domain::ids::{AccountId, UserId};
 
 use super::audit::Actor;
@@ -49,6 +49,8 @@ pub struct Caller {
     pub principal: Principal,
     /// What it may do: what the token or key permits, of what the role or the account does.
     pub scopes: Scopes,
+    /// What a user must do before anything else; until then there are no scopes.
+    pub duties: Vec<Duty>,
     /// When the caller must show up anew.
     pub until: DateTime<Utc>,
     /// The caller's account and all above it, as they are now.
@@ -103,6 +105,11 @@ impl Caller {
     pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.has(scope) {
             return Ok(());
+        }
+        match self.duties.first() {
+            Some(Duty::ChangePassword) => return Err(Code::PasswordExpired.into()),
+            Some(Duty::EnrolMfa) => return Err(Code::MfaNotEnrolled.into()),
+            None => {}
         }
         let detail = format!("It needs the scope `{scope}`.");
         let problem = Problem::from(Code::Forbidden).detail(detail);
@@ -308,13 +315,30 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
         Principal::Key(key) => api.store.note_api_key_use(key, from, time).await?,
     }
     request.extensions_mut().insert(Actor::from(&principal));
+    let duties = match &principal {
+        Principal::User(known) => duties(known, &standing, time),
+        Principal::Key(_) => Vec::new(),
+    };
+    let scopes = if duties.is_empty() {
+        scopes.intersection(may(&principal, &standing))
+    } else {
+        Scopes::NONE
+    };
     Ok(Caller {
-        scopes: scopes.intersection(may(&principal, &standing)),
+        scopes,
+        duties,
         principal,
         until,
         scope: standing.scope.clone(),
         standing,
     })
+}
+
+/// What a user must do before anything else.
+pub(super) fn duties(known: &SignedIn, standing: &Standing, time: DateTime<Utc>) -> Vec<Duty> {
+    let chosen = known.user.password_changed_at;
+    let rules = standing.sign_in_rules;
+    rules.duties(chosen, known.has_second_factor, time)
 }
 
 /// What a user's role permits, and what an account's keys may at most. The platform itself is

@@ -17,7 +17,7 @@ use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query, segment};
 use super::page::{ListQuery, Listed};
 use super::users::{self, UserView};
-use super::{Api, now, page, passwords, tokens};
+use super::{Api, now, page, tokens};
 use crate::mail::outbox::Addressed;
 use crate::store::invitations::Invitation;
 use crate::store::users::NewUser;
@@ -221,7 +221,9 @@ pub async fn accept(
     Json(input): Json<InvitationAcceptance>,
 ) -> Result<HttpResponse, Problem> {
     let mut faults = Faults::default();
-    passwords::check(&mut faults, "/password", &input.password);
+    api.passwords
+        .check(&mut faults, "/password", &input.password)
+        .await?;
     faults.finish()?;
     let hash = tokens::secret_hash(&input.token);
     let found = api.store.invitation_of_token(&hash, now()).await;

@@ -24,6 +24,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod mail;
 pub mod mail_templates;
+pub mod mfa;
 pub mod numbers;
 pub mod openapi;
 pub mod page;
@@ -38,6 +39,7 @@ pub mod routes;
 pub mod scheduled_calls;
 pub mod services;
 pub mod sessions;
+pub mod sign_in_rules;
 pub mod signing_keys;
 pub mod starter;
 pub mod system;
@@ -74,6 +76,7 @@ use crate::store::{Store, Writer};
 use event_stream::{StreamSettings, Streams};
 use limits::Buckets;
 use passwords::Passwords;
+use passwords::breached::BreachedList;
 use router::{Access, Router};
 use signing_keys::{KeyError, Keys};
 
@@ -86,6 +89,8 @@ pub struct Settings {
     pub scheduled_classes: BTreeSet<NumberClass>,
     /// Requests of one account in any ten seconds.
     pub requests_per_10_s: u32,
+    /// Passwords that nobody may choose.
+    pub breached_passwords: Option<BreachedList>,
     /// How streams of events are kept.
     pub streams: StreamSettings,
     /// Where people find the portal, without a slash at the end: links in mails lead there.
@@ -98,6 +103,7 @@ impl Default for Settings {
             country: Country::GB,
             scheduled_classes: NumberClass::SCHEDULABLE.into(),
             requests_per_10_s: 2000,
+            breached_passwords: None,
             streams: StreamSettings::default(),
             portal_url: "http://127.0.0.1:8080".to_owned(),
         }
@@ -158,7 +164,7 @@ impl Api {
     pub async fn new(parts: Parts) -> Result<Self, KeyError> {
         Ok(Self {
             keys: Keys::load(&parts.store, now()).await?,
-            passwords: Passwords::default(),
+            passwords: Passwords::new(parts.settings.breached_passwords.clone()),
             requests: Buckets::new(parts.settings.requests_per_10_s, Duration::from_secs(10)),
             own_requests: Buckets::new(0, Duration::from_mins(1)),
             attempts: Buckets::new(WRONG_PASSWORDS.0, WRONG_PASSWORDS.1),
@@ -225,6 +231,15 @@ fn routes() -> Router {
         .delete(Access::SignedIn, user_sessions::revoke_others);
     r.at("/v1/auth/sessions/{session}")
         .delete(Access::SignedIn, user_sessions::revoke_own);
+    r.at("/v1/auth/mfa")
+        .get(Access::SignedIn, mfa::read)
+        .post(Access::SignedIn, mfa::enrol);
+    r.at("/v1/auth/mfa/confirm")
+        .post(Access::SignedIn, mfa::confirm);
+    r.at("/v1/auth/mfa/recovery_codes")
+        .post(Access::SignedIn, mfa::renew_codes);
+    r.at("/v1/auth/mfa/remove")
+        .post(Access::SignedIn, mfa::remove);
     r.at("/v1/auth/password")
         .post(Access::SignedIn, profile::change_password);
     r.at("/v1/.well-known/jwks.json")
@@ -270,6 +285,11 @@ fn routes() -> Router {
         .get(Scope::UsersRead, user_sessions::list);
     r.at("/v1/accounts/{account}/users/{user}/sessions/{session}")
         .delete(Scope::UsersWrite, user_sessions::revoke);
+    r.at("/v1/accounts/{account}/users/{user}/mfa")
+        .delete(Scope::UsersWrite, mfa::reset);
+    r.at("/v1/accounts/{account}/sign_in_rules")
+        .get(Scope::AccountsRead, sign_in_rules::read)
+        .put(Scope::AccountsWrite, sign_in_rules::put);
     r.at("/v1/accounts/{account}/api_keys")
         .get(Scope::ApiKeysRead, api_keys::list)
         .post(Scope::ApiKeysWrite, api_keys::create);

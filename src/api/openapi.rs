@@ -14,9 +14,9 @@ use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
     accounts, api_keys, audio, audit, audit_log, branding, call_plans, calls, deliveries,
-    event_stream, events, instances, invitations, lifecycle, mail, mail_templates, numbers,
+    event_stream, events, instances, invitations, lifecycle, mail, mail_templates, mfa, numbers,
     password_resets, plan_checks, profile, recordings, routes, scheduled_calls, services, sessions,
-    signing_keys, system, trunks, usage, user_sessions, users, webhooks,
+    sign_in_rules, signing_keys, system, trunks, usage, user_sessions, users, webhooks,
 };
 use crate::events::catalogue::CATALOGUE;
 
@@ -31,7 +31,8 @@ use crate::events::catalogue::CATALOGUE;
     paths(
         sessions::token, sessions::refresh, sessions::logout, sessions::me,
         signing_keys::published, signing_keys::rotate,
-        profile::change_password, document,
+        profile::change_password, mfa::read, mfa::enrol, mfa::confirm, mfa::renew_codes,
+        mfa::remove, mfa::reset, sign_in_rules::read, sign_in_rules::put, document,
         accounts::list, accounts::read, accounts::change, accounts::children,
         accounts::create_child,
         user_sessions::own, user_sessions::revoke_own, user_sessions::revoke_others,

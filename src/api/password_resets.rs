@@ -13,7 +13,7 @@ use super::audit::Actor;
 use super::auth;
 use super::error::{Code, Faults, Problem};
 use super::input::Json;
-use super::{Api, limits, now, passwords, tokens};
+use super::{Api, limits, now, tokens};
 use crate::mail::outbox::Addressed;
 use crate::store::StoreError;
 use crate::store::users::{User, UserChange};
@@ -115,7 +115,9 @@ pub async fn confirm(
     Json(input): Json<PasswordReset>,
 ) -> Result<HttpResponse, Problem> {
     let mut faults = Faults::default();
-    passwords::check(&mut faults, "/password", &input.password);
+    api.passwords
+        .check(&mut faults, "/password", &input.password)
+        .await?;
     faults.finish()?;
     let (hash, time) = (tokens::secret_hash(&input.token), now());
     let taken = api.store.take_password_reset(&hash, time).await;

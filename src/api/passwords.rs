@@ -1,5 +1,7 @@
 //! Passwords: argon2id, on the blocking pool, few at a time.
 
+pub mod breached;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{Code, Faults, Problem};
+use breached::BreachedList;
 
 /// Each check takes 19 MiB and some 25 ms of a core: no more than this many at a time.
 const AT_A_TIME: usize = 2;
@@ -26,15 +29,7 @@ pub struct Passwords {
     turns: Arc<Semaphore>,
     /// Checked when there is no such user, so that the answer takes as long.
     nobody: Arc<str>,
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
-            nobody: hash("nobody").into(),
-        }
-    }
+    breached: Option<BreachedList>,
 }
 
 /// The hash of a password in PHC form, at once: for program starts and tests.
@@ -47,6 +42,49 @@ pub fn hash(password: &str) -> String {
 }
 
 impl Passwords {
+    /// Refuses new passwords of the list, where there is one.
+    pub fn new(breached: Option<BreachedList>) -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            nobody: hash("nobody").into(),
+            breached,
+        }
+    }
+
+    /// Notes what is wrong with a new password of a person.
+    pub async fn check(
+        &self,
+        faults: &mut Faults,
+        pointer: &str,
+        password: &str,
+    ) -> Result<(), Problem> {
+        check(faults, pointer, password);
+        let (Some(list), None) = (self.breached.clone(), fault(password)) else {
+            return Ok(());
+        };
+        let sought = password.to_owned();
+        let found = actix_web::web::block(move || list.holds(&sought))
+            .await
+            .map_err(|_error| Problem::from(Code::Internal))?;
+        match found {
+            Ok(found) => {
+                let detail = "this password was found in a breach: choose another one";
+                faults.check(!found, pointer, "breached", detail);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the list of breached passwords cannot be read");
+                Err(Code::Unavailable.into())
+            }
+        }
+    }
+
+    /// Every turn at once, so that nobody else has one.
+    #[cfg(test)]
+    pub async fn all_turns(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire_many(2).await.unwrap()
+    }
+
     /// The hash of a password in PHC form.
     pub async fn hash(&self, password: String) -> Result<String, Problem> {
         let _turn = self.turn().await?;
@@ -105,7 +143,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_password_fits_its_own_hash_only() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::new(None);
         let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
         assert!(hash.starts_with("$argon2id$"), "{hash}");
         for (password, hash, fits) in [

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use super::auth::{self, Caller};
 use super::error::{Faults, Problem};
 use super::input::Json;
-use super::{Api, limits, now, passwords};
-use crate::store::users::UserChange;
+use super::{Api, limits, now};
+use crate::store::users::{User, UserChange};
 
 /// A change of one's own password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,21 +33,13 @@ pub async fn change_password(
 ) -> Result<HttpResponse, Problem> {
     let (user, session) = caller.signed_in()?;
     let mut faults = Faults::default();
-    passwords::check(&mut faults, "/new_password", &change.new_password);
+    api.passwords
+        .check(&mut faults, "/new_password", &change.new_password)
+        .await?;
     let other = change.new_password != change.current_password;
     faults.check(other, "/new_password", "unchanged", "write another one");
     faults.finish()?;
-    // Whoever found an open session guesses no faster than at the door.
-    let pair = (auth::source(&request), user.email.to_lowercase());
-    api.attempts
-        .look(pair.clone(), Instant::now())
-        .map_err(limits::wait)?;
-    let hash = Some(user.password_hash.clone());
-    if !api.passwords.fits(change.current_password, hash).await? {
-        let _level = api.attempts.take(pair, Instant::now());
-        let detail = "this is not your password";
-        return Err(Problem::fault("/current_password", "wrong", detail));
-    }
+    confirm_password(&api, &request, user, change.current_password).await?;
     let change = UserChange {
         password_hash: Some(api.passwords.hash(change.new_password).await?),
         ..UserChange::default()
@@ -60,4 +52,25 @@ pub async fn change_password(
         .revoke_sessions_of(user.id, Some(session.id), time)
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Asks for the password once more, before something that an open session alone must not do.
+pub(super) async fn confirm_password(
+    api: &Api,
+    request: &HttpRequest,
+    user: &User,
+    password: String,
+) -> Result<(), Problem> {
+    // Whoever found an open session guesses no faster than at the door.
+    let pair = (auth::source(request), user.email.to_lowercase());
+    api.attempts
+        .look(pair.clone(), Instant::now())
+        .map_err(limits::wait)?;
+    let hash = Some(user.password_hash.clone());
+    if api.passwords.fits(password, hash).await? {
+        return Ok(());
+    }
+    let _level = api.attempts.take(pair, Instant::now());
+    let detail = "this is not your password";
+    Err(Problem::fault("/current_password", "wrong", detail))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use strowger_domain::account::{Contact, Permissions, Scopes};
+use strowger_domain::account::{Contact, Duty, Permissions, Scopes};
 use strowger_domain::ids::{AccountId, SessionId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use super::auth::{self, Caller, Principal};
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, OptionalJson};
 use super::users::UserView;
-use super::{Api, audit, limits, now, tokens};
+use super::{Api, audit, limits, mfa, now, tokens};
 use crate::store::api_keys::ApiKey;
 use crate::store::sessions::{NewSession, Rotation};
 use crate::store::users::User;
@@ -47,6 +47,10 @@ pub struct TokenRequest {
     pub email: Option<String>,
     /// With `password`: the password.
     pub password: Option<String>,
+    /// With `password`, when `mfa_required` was answered: a code of the authenticator app, or a
+    /// recovery code.
+    #[schema(example = "287082")]
+    pub code: Option<String>,
     /// With `refresh_token`: the token, which can be used once.
     pub refresh_token: Option<String>,
     /// With `api_key`: the key.
@@ -83,6 +87,8 @@ pub struct TokenAnswer {
     /// How long the access token is good, in seconds.
     #[schema(example = 900)]
     pub expires_in_s: i64,
+    /// What the user must do before anything else; until then the token permits nothing else.
+    pub duties: Vec<Duty>,
 }
 
 /// Who am I?
@@ -98,6 +104,8 @@ pub struct Me {
     pub contact: Option<Contact>,
     /// What the account may do, given all accounts above it.
     pub permissions: Permissions,
+    /// What the user must do before anything else.
+    pub duties: Vec<Duty>,
     /// What the caller may do: what its token or key permits, as far as its role and account do.
     pub scopes: Scopes,
 }
@@ -144,12 +152,12 @@ pub async fn token(
             "leave it out for this grant_type",
         );
     }
+    let stray = wish.code.is_some() && kind != GrantType::Password;
+    let detail = "leave it out for this grant_type";
+    faults.check(!stray, "/code", "unexpected", detail);
     faults.finish()?;
     match wish.grant_type {
-        GrantType::Password => {
-            let email = wish.email.unwrap_or_default();
-            sign_in(&request, &api, &email, wish.password.unwrap_or_default()).await
-        }
+        GrantType::Password => sign_in(&request, &api, wish).await,
         GrantType::RefreshToken => renew(&api, &wish.refresh_token.unwrap_or_default()).await,
         GrantType::ApiKey => exchange(&request, &api, &wish.api_key.unwrap_or_default()).await,
     }
@@ -208,6 +216,7 @@ pub async fn me(caller: Caller) -> HttpResponse {
     };
     HttpResponse::Ok().json(Me {
         scopes: caller.scopes,
+        duties: caller.duties,
         user,
         api_key,
         contact: caller.standing.contact(),
@@ -219,31 +228,35 @@ pub async fn me(caller: Caller) -> HttpResponse {
 async fn sign_in(
     request: &HttpRequest,
     api: &Api,
-    email: &str,
-    password: String,
+    wish: TokenRequest,
 ) -> Result<HttpResponse, Problem> {
-    // Wrong passwords are counted for the pair of address and e-mail: whoever guesses from
-    // elsewhere locks nobody out.
+    // Attempts are counted for the pair of address and e-mail: whoever guesses from elsewhere locks
+    // nobody out. They are counted before the check, so that many at once are many.
+    let (email, password) = (wish.email.unwrap_or_default(), wish.password);
     let from = auth::source(request);
     let pair = (from, email.trim().to_lowercase());
     api.attempts
-        .look(pair.clone(), Instant::now())
+        .take(pair.clone(), Instant::now())
         .map_err(limits::wait)?;
-    let user = auth::user_by_email(api, email).await?;
+    let user = auth::user_by_email(api, &email).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
+    let password = password.unwrap_or_default();
     let fits = api.passwords.fits(password, hash).await?;
-    let Some(user) = user.filter(|user| {
+    let user = user.filter(|user| {
         if !fits {
             audit::sign_in_failed(request, api, user);
         }
         fits
-    }) else {
-        // The bucket is taken from by failures only; an empty one was refused above.
-        let _level = api.attempts.take(pair, Instant::now());
-        return Err(Code::WrongCredentials.into());
-    };
+    });
+    let user = user.ok_or(Code::WrongCredentials)?;
     api.attempts.forget(&pair);
     admit(api, &user).await?;
+    let code = mfa::check(api, &user, wish.code.as_deref()).await;
+    code.inspect_err(|problem| {
+        if problem.code == Code::WrongMfaCode {
+            audit::sign_in_failed(request, api, &user);
+        }
+    })?;
     let session = SessionId::from_uuid(Uuid::now_v7());
     let secret = tokens::new_secret();
     let time = now();
@@ -260,7 +273,7 @@ async fn sign_in(
         .await?;
     api.store.note_sign_in(user.id, time).await?;
     audit::signed_in(request, api, &user, session).await;
-    answer(api, &user, session, secret)
+    answer(api, &user, session, secret).await
 }
 
 /// What the client calls itself, as far as it can be shown.
@@ -284,14 +297,15 @@ async fn renew(api: &Api, presented: &str) -> Result<HttpResponse, Problem> {
         .await?;
     let user = auth::user_of_session(api, session.user).await?;
     admit(api, &user).await?;
-    answer(api, &user, session.id, secret)
+    answer(api, &user, session.id, secret).await
 }
 
 /// An access token for a program that has a key.
 async fn exchange(request: &HttpRequest, api: &Api, secret: &str) -> Result<HttpResponse, Problem> {
     let key = auth::key_of(api, auth::source(request), secret, now()).await?;
     auth::standing(api, key.account).await?.admits()?;
-    issue(api, (&key.id, key.account), key.scopes, None)
+    let who = (&key.id as _, key.account);
+    issue(api, who, key.scopes, None, Vec::new())
 }
 
 /// Tells in plain words when the user or its account may not be used.
@@ -303,14 +317,19 @@ async fn admit(api: &Api, user: &User) -> Result<(), Problem> {
     Ok(())
 }
 
-fn answer(
+async fn answer(
     api: &Api,
     user: &User,
     session: SessionId,
     refresh_token: String,
 ) -> Result<HttpResponse, Problem> {
+    let time = now();
+    let known = api.store.signed_in(session, time).await?;
+    let standing = auth::standing(api, user.account).await?;
+    let duties = auth::duties(&known, &standing, time);
     let signed_in = Some((session, refresh_token));
-    issue(api, (&user.id, user.account), user.role.scopes(), signed_in)
+    let (who, scopes) = ((&user.id as _, user.account), user.role.scopes());
+    issue(api, who, scopes, signed_in, duties)
 }
 
 fn issue(
@@ -318,6 +337,7 @@ fn issue(
     who: (&dyn std::fmt::Display, AccountId),
     scopes: Scopes,
     signed_in: Option<(SessionId, String)>,
+    duties: Vec<Duty>,
 ) -> Result<HttpResponse, Problem> {
     let (session, refresh_token) = signed_in.unzip();
     let access_token = api
@@ -329,5 +349,6 @@ fn issue(
         token_type: "Bearer",
         refresh_token,
         expires_in_s: tokens::ACCESS.num_seconds(),
+        duties,
     }))
 }

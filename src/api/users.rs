@@ -13,7 +13,7 @@ use super::auth::Tenant;
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query, segment};
 use super::page::{ListQuery, Listed};
-use super::{Api, now, page, passwords};
+use super::{Api, now, page};
 use crate::store::StoreError;
 use crate::store::users::{NewUser, User, UserChange};
 
@@ -133,7 +133,9 @@ pub async fn create(
         "write an e-mail address",
     );
     faults.text("/name", &input.name, 1, 100);
-    passwords::check(&mut faults, "/password", &input.password);
+    api.passwords
+        .check(&mut faults, "/password", &input.password)
+        .await?;
     may_give(&mut faults, &tenant, input.role);
     faults.finish()?;
     let password_hash = api.passwords.hash(input.password).await?;
@@ -195,7 +197,9 @@ pub async fn change(
     if let Some(password) = &patch.password {
         let detail = "change your own password at /v1/auth/password";
         faults.check(!own, "/password", "own_password", detail);
-        passwords::check(&mut faults, "/password", password);
+        api.passwords
+            .check(&mut faults, "/password", password)
+            .await?;
     }
     faults.finish()?;
     let password_hash = match patch.password {

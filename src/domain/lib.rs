@@ -26,4 +26,5 @@ pub mod queue;
 pub mod route;
 pub mod schedule;
 pub mod timestamp;
+pub mod totp;
 pub mod webhook;

@@ -103,6 +103,9 @@ holdings! {
     idempotency_keys: AccountId;
     refresh_tokens: SessionId of sessions;
     sessions: UserId of users;
+    recovery_codes: UserId of users;
+    second_factors: UserId of users;
+    sign_in_rules: AccountId;
     users: AccountId;
     recordings: AccountId;
     call_legs: CallId of calls;

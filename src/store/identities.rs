@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
-use strowger_domain::account::{Account, AccountStatus, Permissions};
+use strowger_domain::account::{Account, AccountStatus, Permissions, SignInRules};
 use strowger_domain::ids::{AccountId, ApiKeyId, SessionId, UserId};
 
 /// How long something is known without another look.
@@ -36,6 +36,8 @@ pub struct Standing {
     pub permissions: Permissions,
     /// It and all above it are active.
     pub is_active: bool,
+    /// What it asks of its users when they sign in.
+    pub sign_in_rules: SignInRules,
     /// The account and its descendants.
     pub scope: AccountScope,
 }
@@ -54,6 +56,8 @@ pub struct SignedIn {
     pub user: User,
     /// The session.
     pub session: Session,
+    /// Whether the user has a second factor.
+    pub has_second_factor: bool,
 }
 
 /// Something that requests are judged by, and that changes.
@@ -200,11 +204,13 @@ impl Store {
             .iter()
             .all(|account| account.status == AccountStatus::Active);
         let account = above.pop().ok_or(StoreError::NotFound)?;
+        let sign_in_rules = self.sign_in_rules(&scope, id).await?;
         let standing = Standing {
             account,
             above,
             permissions,
             is_active,
+            sign_in_rules,
             scope,
         };
         let new = (id, standing);
@@ -227,13 +233,13 @@ impl Store {
         };
         let found = self.session(session, now).await?;
         let user = self.user(&AccountScope::platform(), found.user).await?;
-        let new = (
-            session,
-            SignedIn {
-                user,
-                session: found,
-            },
-        );
+        let factor = self.second_factor(user.id).await?;
+        let known = SignedIn {
+            has_second_factor: factor.is_some_and(|factor| factor.confirmed_at.is_some()),
+            user,
+            session: found,
+        };
+        let new = (session, known);
         Ok(self
             .identities
             .keep(|known| &mut known.sessions, new, changes, now))

@@ -24,6 +24,7 @@ pub mod page;
 pub mod recordings;
 pub mod scheduled_calls;
 pub mod scope;
+pub mod second_factors;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;

@@ -33,6 +33,8 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// When it last signed in.
     pub signed_in_at: Option<DateTime<Utc>>,
+    /// When the password was chosen.
+    pub password_changed_at: DateTime<Utc>,
 }
 
 /// A user to be made.
@@ -85,6 +87,7 @@ fn row(model: Model) -> Result<User, StoreError> {
         disabled: model.status != ACTIVE,
         created_at: model.created_at,
         signed_in_at: model.signed_in_at,
+        password_changed_at: model.password_changed_at.unwrap_or(model.created_at),
     })
 }
 
@@ -177,7 +180,9 @@ impl Store {
             update = update.col_expr(Column::Role, Expr::value(name(&role)));
         }
         if let Some(hash) = change.password_hash {
-            update = update.col_expr(Column::PasswordHash, Expr::value(hash));
+            update = update
+                .col_expr(Column::PasswordHash, Expr::value(hash))
+                .col_expr(Column::PasswordChangedAt, Expr::value(utc(now)));
         }
         if let Some(disabled) = change.disabled {
             update = update.col_expr(Column::Status, Expr::value(status(disabled)));
@@ -225,6 +230,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, user: NewUser) -> Result<(
         created_at: Set(utc(user.created_at)),
         updated_at: Set(utc(user.created_at)),
         signed_in_at: Set(None),
+        password_changed_at: Set(None),
     })
     .exec_without_returning(db)
     .await?;

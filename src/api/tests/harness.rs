@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use actix::{Actor, Addr, Context, Handler};
 use actix_web::dev::ServerHandle;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use strowger_domain::account::{Role, Scopes};
@@ -16,6 +16,7 @@ use crate::accounts::messages::{
     CountCalls, Counted, DirectoryChanged, FindCall, HangUp, LiveCalls, Observe, Observed,
     PauseRecordings, Platform, StartRefused, StartService, WakeScheduler,
 };
+use crate::api::passwords::Passwords;
 use crate::api::{Api, Parts, Settings, passwords, serve, tokens};
 use crate::events::http_client::{HttpClient, Policy};
 use crate::events::webhooks::Webhooks;
@@ -24,7 +25,7 @@ use crate::sound::media_files::MediaFiles;
 use crate::sound::storage::Storage;
 use crate::store::api_keys::ApiKey;
 use crate::store::testing::{Sample, TestDatabase};
-use crate::store::users::NewUser;
+use crate::store::users::{NewUser, UserChange};
 use crate::store::writer::WriterSettings;
 use crate::store::{AccountScope, Store, Writer};
 
@@ -143,6 +144,7 @@ pub(super) struct Bench {
     pub(super) stage: Addr<Stage>,
     pub(super) address: SocketAddr,
     pub(super) client: Client,
+    pub(super) passwords: Passwords,
     server: ServerHandle,
     outbox: actix_web::rt::task::JoinHandle<()>,
     _database: TestDatabase,
@@ -239,6 +241,7 @@ impl Bench {
             metrics: crate::telemetry::start_metrics(),
         };
         let api = Api::new(parts).await.unwrap();
+        let passwords = api.passwords.clone();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(api, listener, 1000).unwrap();
@@ -252,6 +255,7 @@ impl Bench {
             stage,
             address,
             client: Client::builder().no_proxy().build().unwrap(),
+            passwords,
             server: handle,
             outbox,
             _database: database,
@@ -285,6 +289,17 @@ impl Bench {
             .await
             .unwrap()
             .email
+    }
+
+    /// Lets it be so that the user chose its password then.
+    pub(super) async fn chose_password(&self, user: UserId, then: DateTime<Utc>) {
+        let change = UserChange {
+            password_hash: Some(passwords::hash(PASSWORD)),
+            ..UserChange::default()
+        };
+        let everywhere = AccountScope::platform();
+        let changed = self.store.update_user(&everywhere, user, change, then);
+        changed.await.unwrap();
     }
 
     pub(super) async fn sign_in(&self, email: &str, password: &str) -> Answer {

@@ -12,6 +12,7 @@ mod invitations;
 mod lifecycle;
 mod mail;
 mod mail_server;
+mod mfa;
 mod scheduled_calls;
 mod services;
 mod sessions;

@@ -127,3 +127,31 @@ async fn a_new_password_ends_the_old_sign_ins() {
     bench.sign_in(&email, PASSWORD).await.is(401);
     bench.sign_in(&email, "another good one").await.is(200);
 }
+
+/// Nobody can have a turn of the hashing: that stops sign-ins, and nothing else.
+#[actix_web::test]
+async fn a_flood_of_sign_ins_slows_sign_ins_only() {
+    let bench = Bench::start().await;
+    let email = bench.user(bench.sample.customer, Role::Standard).await;
+    let token = bench.token(bench.sample.customer).await;
+    let turns = bench.passwords.all_turns().await;
+    let mut others = Vec::new();
+    for number in 0..20 {
+        others.push(format!("nobody{number}@example.test"));
+    }
+    let flood = others.iter().map(|other| bench.sign_in(other, PASSWORD));
+    let flood = futures_util::future::join_all(flood);
+    let meanwhile = async {
+        for _ in 0..50 {
+            bench.get(&token, "/v1/me").await.is(200);
+        }
+        bench.get("", "/system/health").await.is(200);
+        drop(turns);
+    };
+    let (flood, ()) = tokio::join!(flood, meanwhile);
+    for answer in flood {
+        let told = ["wrong_credentials", "unavailable"].contains(&answer.code());
+        assert!(told, "{}", answer.text);
+    }
+    bench.sign_in(&email, PASSWORD).await.is(200);
+}

@@ -5,12 +5,14 @@ pub mod branding;
 mod permissions;
 mod role;
 mod scopes;
+mod sign_in;
 mod tree;
 
 pub use branding::{Branding, Font};
 pub use permissions::{Agreement, Limits, Permissions};
 pub use role::Role;
 pub use scopes::{Scope, Scopes, UnknownScope};
+pub use sign_in::{Duty, SignInRules};
 pub use tree::{AccountPath, AccountTree, TreeProblem};
 
 use crate::ids::AccountId;

@@ -14,6 +14,7 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use strowger_domain::account::AccountStatus;
+use strowger_domain::account::SignInRules;
 use strowger_domain::ids::{AccountId, RecordingId, SessionId};
 use strowger_entity::{
     audit_log, invitations, mail_settings, mail_templates, mails, webhook_deliveries, webhooks,
@@ -60,6 +61,24 @@ async fn fill(store: &Store, sample: &Sample, account: AccountId, place: u8) {
         user_agent: None,
     };
     store.create_session(session).await.unwrap();
+    let secret = "GEZDGNBVGY3TQOJQ".to_owned();
+    store
+        .begin_second_factor(made.user, secret, now)
+        .await
+        .unwrap();
+    let codes = vec![format!("hash of a code {place}")];
+    store
+        .confirm_second_factor(made.user, 1, codes, now)
+        .await
+        .unwrap();
+    let rules = SignInRules {
+        mfa_required: true,
+        password_days: Some(90),
+    };
+    store
+        .put_sign_in_rules(&scope, account, rules)
+        .await
+        .unwrap();
     let branded = Branded {
         host: Some(format!("portal{place}.example.test")),
         ..Branded::none(account)

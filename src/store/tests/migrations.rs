@@ -61,7 +61,10 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::refresh_tokens::Entity).await;
         is_empty_table(&store, entity::routes::Entity).await;
         is_empty_table(&store, entity::scheduled_calls::Entity).await;
+        is_empty_table(&store, entity::recovery_codes::Entity).await;
+        is_empty_table(&store, entity::second_factors::Entity).await;
         is_empty_table(&store, entity::services::Entity).await;
+        is_empty_table(&store, entity::sign_in_rules::Entity).await;
         is_empty_table(&store, entity::sessions::Entity).await;
         is_empty_table(&store, entity::signing_keys::Entity).await;
         is_empty_table(&store, entity::trunks::Entity).await;

@@ -1067,6 +1067,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/sign_in_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads what an account asks of its users. */
+        get: operations["accounts_sign_in_rules_read"];
+        /**
+         * Changes what an account asks of its users. It holds from the next request on: a user who lacks
+         *     the authenticator app, or whose password is too old, can do nothing else before.
+         */
+        put: operations["accounts_sign_in_rules_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/trunks": {
         parameters: {
             query?: never;
@@ -1139,6 +1160,26 @@ export interface paths {
         head?: never;
         /** Changes a user. One's own password is changed at `/v1/auth/password`. */
         patch: operations["accounts_users_change"];
+        trace?: never;
+    };
+    "/v1/accounts/{account}/users/{user}/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes the authenticator app and the recovery codes of a user who lost both, and ends every
+         *     sign-in of the user.
+         */
+        delete: operations["accounts_users_mfa_reset"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/accounts/{account}/users/{user}/sessions": {
@@ -1362,6 +1403,81 @@ export interface paths {
          *     token that is still good sends the refresh token.
          */
         post: operations["auth_logout_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how one's second factor stands. */
+        get: operations["auth_mfa_read"];
+        put?: never;
+        /**
+         * Begins with an authenticator app. Nothing is asked for at sign-in until a code of the app was
+         *     sent to `/v1/auth/mfa/confirm`.
+         */
+        post: operations["auth_mfa_enrol"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/mfa/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirms the authenticator app by a code that it shows. From now on one is asked for at each
+         *     sign-in.
+         */
+        post: operations["auth_mfa_confirm_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/mfa/recovery_codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes new recovery codes; the old ones are worth nothing any more. */
+        post: operations["auth_mfa_recovery_codes_renew_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/mfa/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes one's authenticator app and the recovery codes. */
+        post: operations["auth_mfa_remove_remove"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2074,6 +2190,14 @@ export interface components {
          * @enum {string}
          */
         Cause: "unallocated_number" | "no_route_to_transit_network" | "no_route_to_destination" | "normal_clearing" | "user_busy" | "no_user_responding" | "no_answer" | "subscriber_absent" | "call_rejected" | "number_changed" | "exchange_routing_error" | "non_selected_user_clearing" | "destination_out_of_order" | "invalid_number_format" | "facility_rejected" | "normal_unspecified" | "no_circuit" | "network_out_of_order" | "temporary_failure" | "congestion" | "channel_not_available" | "resource_unavailable" | "incoming_calls_barred" | "bearer_not_authorized" | "bearer_not_available" | "service_unavailable" | "bearer_not_implemented" | "restricted_bearer_only" | "service_not_implemented" | "not_in_closed_user_group" | "incompatible_destination" | "invalid_message" | "recovery_on_timer" | "protocol_error" | "interworking";
+        /** @description A code that the app shows. */
+        CodeInput: {
+            /**
+             * @description Six digits.
+             * @example 287082
+             */
+            code: string;
+        };
         /** @description Whom the users of the accounts below an account ask. */
         Contact: {
             /**
@@ -2165,6 +2289,11 @@ export interface components {
          */
         DisabledCause: "by_hand" | "gone" | "failing";
         /**
+         * @description What a user must do before anything else.
+         * @enum {string}
+         */
+        Duty: "change_password" | "enrol_mfa";
+        /**
          * @description A telephone number in international form: `+` and 7 to 15 digits that begin with an assigned
          *     calling code.
          * @example +441632960001
@@ -2183,6 +2312,19 @@ export interface components {
          * @enum {string}
          */
         EndCause: "too_slow" | "unauthorised" | "closing";
+        /** @description A secret for an authenticator app, to be confirmed by a code that the app shows. */
+        Enrolment: {
+            /**
+             * @description To be typed into the app.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
+            /**
+             * @description The same for the app to read.
+             * @example otpauth://totp/Strowger:alice%40example.com?secret=…
+             */
+            otpauth_uri: string;
+        };
         /** @description One event of the catalogue, as it is told. */
         Event: {
             /** @description Its name. */
@@ -3552,8 +3694,27 @@ export interface components {
             contact?: components["schemas"]["Contact"] | null;
             /** @description What the account may do, given all accounts above it. */
             permissions: components["schemas"]["Permissions"];
+            /** @description What the user must do before anything else. */
+            duties: components["schemas"]["Duty"][];
             /** @description What the caller may do: what its token or key permits, as far as its role and account do. */
             scopes: components["schemas"]["Scopes"];
+        };
+        /** @description How one's second factor stands. */
+        MfaView: {
+            /** @description A code is asked for at each sign-in. */
+            enrolled: boolean;
+            /** @description The account requires it. */
+            required: boolean;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            confirmed_at?: string | null;
+            /**
+             * Format: int64
+             * @description Recovery codes that were not used yet.
+             */
+            recovery_codes_left: number;
         };
         /** @description Where an account shall stand. */
         MoveInput: {
@@ -3730,6 +3891,11 @@ export interface components {
             current_password: string;
             /** @description The password as it shall be: at least 10 characters. */
             new_password: string;
+        };
+        /** @description Who asks must know the password: an open session alone is not enough. */
+        PasswordInput: {
+            /** @description One's password. */
+            current_password: string;
         };
         /** @description A new password by the token of a link. */
         PasswordReset: {
@@ -4095,6 +4261,11 @@ export interface components {
         };
         /** @example rec_01890a5d96a274d9a5b2c3d4e5f60718 */
         RecordingId: string;
+        /** @description New recovery codes, which are told this once. Each opens the door once. */
+        RecoveryCodes: {
+            /** @description Keep them where the telephone is not. */
+            recovery_codes: string[];
+        };
         /** @description A wish for the next token. */
         RefreshRequest: {
             /** @description The refresh token, which can be used once. */
@@ -4106,6 +4277,13 @@ export interface components {
             plan: components["schemas"]["Plan"];
             /** @description The call, and what its parties do. */
             script: components["schemas"]["PlanScript"];
+        };
+        /** @description The end of one's second factor. */
+        RemovalInput: {
+            /** @description One's password. */
+            current_password: string;
+            /** @description A code that the app shows, or a recovery code. */
+            code: string;
         };
         /** @description A mail as it is sent. */
         RenderedMail: {
@@ -4356,6 +4534,17 @@ export interface components {
         };
         /** @example ses_01890a5d96a274d9a5b2c3d4e5f60718 */
         SessionId: string;
+        /** @description What an account asks of its users when they sign in. */
+        SignInRules: {
+            /** @description Every user needs an authenticator app. */
+            mfa_required: boolean;
+            /**
+             * Format: int32
+             * @description After so many days (1 to 3650) a password must be changed; null: never.
+             * @example 90
+             */
+            password_days?: number | null;
+        };
         /** @description The key that signs from now on. */
         SigningKey: {
             /** @description Its name in tokens and in `/v1/.well-known/jwks.json`. */
@@ -4499,6 +4688,8 @@ export interface components {
              * @example 900
              */
             expires_in_s: number;
+            /** @description What the user must do before anything else; until then the token permits nothing else. */
+            duties: components["schemas"]["Duty"][];
         };
         /** @description A wish for a token. */
         TokenRequest: {
@@ -4511,6 +4702,12 @@ export interface components {
             email?: string | null;
             /** @description With `password`: the password. */
             password?: string | null;
+            /**
+             * @description With `password`, when `mfa_required` was answered: a code of the authenticator app, or a
+             *     recovery code.
+             * @example 287082
+             */
+            code?: string | null;
             /** @description With `refresh_token`: the token, which can be used once. */
             refresh_token?: string | null;
             /** @description With `api_key`: the key. */
@@ -5813,7 +6010,7 @@ export interface operations {
             path: {
                 /** @description The id of the plan */
                 plan: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -7924,6 +8121,72 @@ export interface operations {
             };
         };
     };
+    accounts_sign_in_rules_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInRules"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_sign_in_rules_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRules"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInRules"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_trunks_list: {
         parameters: {
             query?: {
@@ -8211,7 +8474,7 @@ export interface operations {
             path: {
                 /** @description The id of the user */
                 user: string;
-                /** @description An account's id; `me` is the token's own account */
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
                 account: string;
             };
             cookie?: never;
@@ -8260,6 +8523,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_users_mfa_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the user */
+                user: string;
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
@@ -8812,6 +9106,160 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["LogoutRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_mfa_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MfaView"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_mfa_enrol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_mfa_confirm_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_mfa_recovery_codes_renew_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auth_mfa_remove_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemovalInput"];
             };
         };
         responses: {
