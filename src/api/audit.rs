@@ -228,12 +228,19 @@ fn told(
     }
 }
 
-/// What it was done to: the last thing that the path names, or what was answered.
+/// What it was done to: the last thing that the path names, what was answered, or the account.
 fn resource(request: &HttpRequest, after: Option<&Value>) -> Option<String> {
     let named = request.match_info().iter().last();
     let named = named.filter(|(name, _)| *name != "account");
     let made = || after?.get("id")?.as_str().map(ToOwned::to_owned);
-    named.map(|(_, id)| id.to_owned()).or_else(made)
+    let account = || {
+        let extensions = request.extensions();
+        Some(extensions.get::<Tenant>()?.id().to_string())
+    };
+    named
+        .map(|(_, id)| id.to_owned())
+        .or_else(made)
+        .or_else(account)
 }
 
 async fn write(request: &HttpRequest, method: &Method, path: &str, noted: Noted) {

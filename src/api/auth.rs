@@ -163,12 +163,6 @@ impl Tenant {
         path(&self.standing)
     }
 
-    /// What the accounts above give to this one is looked up along its own path, which no scope of
-    /// the caller holds.
-    pub(super) fn inherited(&self) -> AccountScope {
-        inherited()
-    }
-
     /// The id of the account of the path.
     pub fn id(&self) -> AccountId {
         self.standing.account.id
@@ -243,7 +237,8 @@ pub(super) fn path(standing: &Standing) -> Vec<AccountId> {
     above.map(|account| account.id).collect()
 }
 
-/// The scope of what is inherited along the path of an account that is known already.
+/// The scope of what an account inherits: it is looked up along the account's own path, which no
+/// scope of a caller holds.
 pub(super) fn inherited() -> AccountScope {
     AccountScope::platform()
 }

@@ -157,7 +157,7 @@ pub async fn create(
         .store
         .create_invitation(&tenant.scope, invitation, hash)
         .await?;
-    let (inherited, path) = (tenant.inherited(), tenant.path());
+    let (inherited, path) = (auth::inherited(), tenant.path());
     let to = Addressed {
         path: &path,
         kind: Kind::Invitation,

@@ -8,7 +8,7 @@ use strowger_domain::ids::{AccountId, MailId};
 use strowger_domain::mail::{Kind, is_address};
 use utoipa::ToSchema;
 
-use super::auth::Tenant;
+use super::auth::{self, Tenant};
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, Query};
 use super::page::{ListQuery, Listed};
@@ -257,6 +257,6 @@ pub async fn list(
 }
 
 async fn settings(tenant: &Tenant, api: &Api) -> Result<Option<MailSettings>, Problem> {
-    let (inherited, path) = (tenant.inherited(), tenant.path());
+    let (inherited, path) = (auth::inherited(), tenant.path());
     Ok(api.store.mail_settings(&inherited, &path).await?)
 }

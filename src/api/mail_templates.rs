@@ -6,7 +6,7 @@ use strowger_domain::ids::{AccountId, MailId};
 use strowger_domain::mail::{Kind, Rendered, Template, example, is_address};
 use utoipa::ToSchema;
 
-use super::auth::Tenant;
+use super::auth::{self, Tenant};
 use super::error::{Faults, Problem};
 use super::input::{Json, OptionalJson, segment};
 use super::page::Listed;
@@ -176,7 +176,7 @@ pub async fn test(
         "write an e-mail address",
     );
     faults.finish()?;
-    let (inherited, path) = (tenant.inherited(), tenant.path());
+    let (inherited, path) = (auth::inherited(), tenant.path());
     let to = Addressed {
         path: &path,
         kind,
@@ -191,6 +191,6 @@ async fn template(
     api: &Api,
     kind: Kind,
 ) -> Result<(Option<AccountId>, Template), Problem> {
-    let (inherited, path) = (tenant.inherited(), tenant.path());
+    let (inherited, path) = (auth::inherited(), tenant.path());
     Ok(api.postbox.template(&inherited, &path, kind).await?)
 }

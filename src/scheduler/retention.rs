@@ -11,7 +11,7 @@ use crate::store::{AccountScope, Store, StoreError};
 const AUDIT_LOG: Months = Months::new(12);
 
 /// How often is looked.
-const PERIOD: Duration = Duration::from_secs(3600);
+const PERIOD: Duration = Duration::from_hours(1);
 
 /// How many rows go at a time: others write between.
 const AT_A_TIME: u64 = 500;

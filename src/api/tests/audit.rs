@@ -66,6 +66,7 @@ async fn a_change_is_told_with_before_and_after_and_who_acted_for_whom() {
     let entry = &found[0];
     let me = bench.get(&token, "/v1/me").await.is(200).body;
     assert_eq!(entry["account"], json!(customer));
+    assert_eq!(entry["resource"], json!(customer));
     assert_eq!(entry["actor"], me["user"]["id"]);
     assert_eq!(entry["actor_name"], me["user"]["email"]);
     assert_eq!(entry["actor_account"], json!(reseller));

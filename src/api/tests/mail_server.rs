@@ -33,7 +33,7 @@ impl MailServer {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 // A client that hangs up is no concern of the test's.
-                let _ = serve(stream, &mut refusals, &sender);
+                let _ = serve(&stream, &mut refusals, &sender);
                 if sender.is_closed() {
                     return;
                 }
@@ -49,12 +49,15 @@ impl MailServer {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: &TcpStream,
     refusals: &mut impl Iterator<Item = &'static str>,
     sender: &UnboundedSender<Arrived>,
 ) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let say = |text: &str| (&stream).write_all(format!("{text}\r\n").as_bytes());
+    let say = |text: &str| {
+        let mut to = stream;
+        to.write_all(format!("{text}\r\n").as_bytes())
+    };
     let (mut auth, mut from, mut to) = (None, String::new(), String::new());
     say("220 mail.test ESMTP")?;
     while let Some(line) = lines.next() {
@@ -89,12 +92,11 @@ fn serve(
                     if line == "." {
                         break;
                     }
-                    match line.strip_suffix('=') {
-                        Some(part) => text.push_str(part),
-                        None => {
-                            text.push_str(&line);
-                            text.push('\n');
-                        }
+                    if let Some(part) = line.strip_suffix('=') {
+                        text.push_str(part);
+                    } else {
+                        text.push_str(&line);
+                        text.push('\n');
                     }
                 }
                 let mail = Arrived {

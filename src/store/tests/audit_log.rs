@@ -49,13 +49,13 @@ async fn entries_are_read_back_by_filter_within_the_scope_and_forgotten_when_the
             [kept.clone(), old.clone()]
         );
         assert_eq!(read(by("users")).await, [kept.clone(), old.clone()]);
-        assert_eq!(read(by("users.create")).await, [old.clone()]);
+        assert_eq!(read(by("users.create")).await, std::slice::from_ref(&old));
         assert_eq!(read(by("user")).await, []);
         let from = |from: DateTime<Utc>| AuditFilter {
             from: Some(from),
             ..AuditFilter::default()
         };
-        assert_eq!(read(from(sample.now)).await, [kept.clone()]);
+        assert_eq!(read(from(sample.now)).await, std::slice::from_ref(&kept));
         let hidden = Within::Account(sample.stranger);
         let filter = AuditFilter::default();
         let page = store.audit_log(scope, hidden, &filter, Paging::default());
