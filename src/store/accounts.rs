@@ -50,7 +50,11 @@ fn row(model: Model) -> Result<Account, StoreError> {
             .unwrap_or_default(),
         status: named(TABLE, &model.status)?,
         time_zone: named(TABLE, &model.time_zone)?,
-        permissions: document(TABLE, model.permissions)?,
+        // The root may do everything, also what was not there to be granted when it was made.
+        permissions: match model.parent_id {
+            Some(_) => document(TABLE, model.permissions)?,
+            None => Permissions::all(),
+        },
         limits: document(TABLE, model.limits)?,
         created_at: model.created_at,
     })

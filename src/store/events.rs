@@ -348,11 +348,12 @@ impl Store {
     ) -> Result<Option<Vec<(i64, Event)>>, StoreError> {
         let mut found = Vec::new();
         let mut after = 0;
+        let last = before.checked_add_signed(LONGEST_BUNDLE).unwrap_or(before);
         loop {
             let models = Entity::find()
                 .filter(within.clone())
                 .filter(Column::LastTime.gte(utc(from)))
-                .filter(Column::LastTime.lt(utc(before + LONGEST_BUNDLE)))
+                .filter(Column::LastTime.lt(utc(last)))
                 .filter(Column::Position.gt(after))
                 .order_by_asc(Column::Position)
                 .limit(500)

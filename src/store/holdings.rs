@@ -91,7 +91,7 @@ macro_rules! holdings {
 }
 
 holdings! {
-    webhook_deliveries: AccountId;
+    webhook_deliveries: WebhookId of webhooks;
     webhooks: AccountId;
     audit_log: AccountId;
     mails: AccountId;
