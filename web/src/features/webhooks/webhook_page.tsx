@@ -35,7 +35,8 @@ export function WebhookPage() {
   const [asked, setAsked] = useState<Asked>();
   const navigate = useNavigate();
   const toast = useToast();
-  const back = { to: "..", label: "Webhooks" };
+  const list = `/accounts/${account.id}/webhooks`;
+  const back = { to: list, label: "Webhooks" };
   const failed = (what: string) => (error: Error) => toast(`${what} ${error.message}`, "bad");
   const close = () => setAsked(undefined);
 
@@ -158,7 +159,7 @@ export function WebhookPage() {
           onClose={close}
           onConfirm={() =>
             actions.remove.mutate(undefined, {
-              onSuccess: () => void navigate(".."),
+              onSuccess: () => void navigate(list),
               onError: failed("It was not removed."),
             })
           }
@@ -226,7 +227,7 @@ function Deliveries({ webhook, onReplay }: DeliveriesProps) {
       tight: true,
       cell: (one) =>
         one.state !== "pending" && (
-          <Button aria-label={`Send ${one.event} again`} onClick={() => onReplay(one.id)}>
+          <Button aria-label={`Send again ${one.event}`} onClick={() => onReplay(one.id)}>
             Send again
           </Button>
         ),
