@@ -32,8 +32,11 @@ export const session = {
     return () => listeners.delete(listener);
   },
 
-  async signIn(email: string, password: string): Promise<void> {
-    keep(await requestTokens({ grant_type: "password", email, password }));
+  /** `code` is that of the authenticator app, where the user has one. */
+  async signIn(email: string, password: string, code?: string): Promise<void> {
+    const grant: Record<string, string> = { grant_type: "password", email, password };
+    if (code !== undefined) grant["code"] = code;
+    keep(await requestTokens(grant));
     notice = undefined;
     leftByChoice = false;
     tell();

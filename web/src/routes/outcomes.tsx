@@ -15,6 +15,8 @@ export function OwnAccount() {
 
 function ToOwnAccount() {
   const me = useMe();
+  // Until they are done, every other page would be refused.
+  if (me.data && me.data.duties.length > 0) return <Navigate to="/profile" replace />;
   if (me.data) return <Navigate to={`/accounts/${me.data.account.id}`} replace />;
   return (
     <Page title="Strowger">

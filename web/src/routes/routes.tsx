@@ -12,6 +12,7 @@ import { ScheduledCallForm } from "../features/scheduled_calls/scheduled_call_fo
 import { ScheduledCallList } from "../features/scheduled_calls/scheduled_call_list";
 import { ScheduledCallPage } from "../features/scheduled_calls/scheduled_call_page";
 import { InvitationPage, PasswordPage } from "../features/session/link_pages";
+import { ProfilePage } from "../features/session/profile_page";
 import { SignInPage } from "../features/session/sign_in_page";
 import { WebhookList } from "../features/webhooks/webhook_list";
 import { WebhookPage } from "../features/webhooks/webhook_page";
@@ -26,6 +27,7 @@ export const router = createBrowserRouter([
       { path: "/password", element: <PasswordPage /> },
       { path: "/invitation", element: <InvitationPage /> },
       { path: "/", element: <OwnAccount /> },
+      { path: "/profile", element: <ProfilePage /> },
       {
         path: "/accounts/:account",
         element: <Shell />,

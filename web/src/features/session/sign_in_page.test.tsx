@@ -49,3 +49,22 @@ test("sign_in_leads_to_the_page_that_asked_for_it", async () => {
   expect(await screen.findByText("Inside")).toBeVisible();
   expect(router.state.location.pathname).toBe("/accounts/acc_1/numbers");
 });
+
+test("code_is_asked_for_when_the_server_asks_for_it", async () => {
+  sessionStorage.clear();
+  const needed = { ...PROBLEM, code: "mfa_required", title: "A code is needed." };
+  const tokens = { access_token: "a", token_type: "Bearer", refresh_token: "r", expires_in_s: 900 };
+  const sent: unknown[] = [];
+  vi.stubGlobal("fetch", (_url: string, init: { body: string }) => {
+    const body = JSON.parse(init.body) as Record<string, unknown>;
+    sent.push(body["code"]);
+    return Promise.resolve(
+      body["code"] === undefined ? Response.json(needed, { status: 401 }) : Response.json(tokens),
+    );
+  });
+  show();
+  await signIn();
+  await userEvent.setup().type(await screen.findByLabelText("Code"), "287082{Enter}");
+  expect(await screen.findByText("Inside")).toBeVisible();
+  expect(sent).toEqual([undefined, "287082"]);
+});

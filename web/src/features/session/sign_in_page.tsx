@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Link, Navigate, useLocation } from "react-router";
 import { Brand } from "../../api/branding";
-import { session } from "../../api/session";
+import { RefusedTokens, session } from "../../api/session";
 import { useSessionState } from "../../api/session_state";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
@@ -12,6 +12,8 @@ export function SignInPage() {
   const location = useLocation();
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
+  const [asksForCode, setAsksForCode] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
 
@@ -21,8 +23,9 @@ export function SignInPage() {
     setBusy(true);
     setProblem(undefined);
     try {
-      await session.signIn(email.trim(), password);
+      await session.signIn(email.trim(), password, asksForCode ? code.trim() : undefined);
     } catch (error) {
+      if (error instanceof RefusedTokens && error.code === "mfa_required") setAsksForCode(true);
       setProblem(error instanceof Error ? error.message : "Something unexpected happened.");
     } finally {
       setBusy(false);
@@ -72,6 +75,21 @@ export function SignInPage() {
             />
           )}
         </Field>
+        {asksForCode && (
+          <Field label="Code" hint="Of your authenticator app, or a recovery code.">
+            {(control) => (
+              <input
+                {...control}
+                name="code"
+                autoComplete="one-time-code"
+                autoFocus
+                required
+                value={code}
+                onChange={(event) => setCode(event.target.value)}
+              />
+            )}
+          </Field>
+        )}
         <Button type="submit" kind="primary" busy={busy}>
           {busy ? "Signing in…" : "Sign in"}
         </Button>

@@ -4,7 +4,7 @@ import { session } from "../../api/session";
 import { applyTheme, storedTheme, type Theme } from "../../lib/theme";
 import { useMenu } from "../../lib/use_menu";
 import { words } from "../../lib/words";
-import { Button } from "../../ui/button";
+import { Button, ButtonLink } from "../../ui/button";
 import { Field } from "../../ui/field";
 
 export function UserMenu() {
@@ -49,6 +49,7 @@ export function UserMenu() {
               </select>
             )}
           </Field>
+          {me.user && <ButtonLink to="/profile">Password and sign-in</ButtonLink>}
           <Button onClick={() => session.signOut()}>Sign out</Button>
         </div>
       )}
