@@ -206,6 +206,9 @@ impl From<StoreError> for Problem {
             StoreError::Stale => Code::PreconditionFailed.into(),
             StoreError::TokenInvalid => Code::RefreshInvalid.into(),
             StoreError::TokenReused => Code::RefreshReused.into(),
+            StoreError::Unkeepable => {
+                Self::from(Code::MalformedBody).detail("A text holds the character U+0000.")
+            }
             StoreError::Unreadable { .. } | StoreError::Database(_) => {
                 let passing = error.is_passing();
                 tracing::error!(error = &error as &dyn std::error::Error, "a query failed");

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,15 @@ use super::error::{Code, Problem};
 
 /// Keys that are remembered at most; when there are more, those that are full again are forgotten.
 const MOST_KEYS: usize = 100_000;
+/// The longest e-mail address (RFC 5321 §4.5.3.1) and more, in characters.
+const LONGEST_NAME: usize = 320;
+
+/// The key of who tries to be somebody: what is longer than a name can be is cut, so that strangers
+/// fill no memory.
+pub fn pair(from: IpAddr, name: &str) -> (IpAddr, String) {
+    let name = name.trim().chars().take(LONGEST_NAME);
+    (from, name.flat_map(char::to_lowercase).collect())
+}
 
 /// A bucket for every key: it holds `size` and refills in `refill`.
 pub struct Buckets<K> {

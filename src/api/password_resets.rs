@@ -58,10 +58,8 @@ pub async fn ask(
     Json(wish): Json<PasswordResetRequest>,
 ) -> Result<HttpResponse, Problem> {
     // Each question may send a mail: they are counted like wrong passwords, apart from them.
-    let pair = (
-        auth::source(&request),
-        format!("reset {}", wish.email.to_lowercase()),
-    );
+    let (from, name) = limits::pair(auth::source(&request), &wish.email);
+    let pair = (from, format!("reset {name}"));
     api.attempts
         .take(pair, Instant::now())
         .map_err(limits::wait)?;

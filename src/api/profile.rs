@@ -62,15 +62,15 @@ pub(super) async fn confirm_password(
     password: String,
 ) -> Result<(), Problem> {
     // Whoever found an open session guesses no faster than at the door.
-    let pair = (auth::source(request), user.email.to_lowercase());
+    let pair = limits::pair(auth::source(request), &user.email);
     api.attempts
-        .look(pair.clone(), Instant::now())
+        .take(pair.clone(), Instant::now())
         .map_err(limits::wait)?;
     let hash = Some(user.password_hash.clone());
     if api.passwords.fits(password, hash).await? {
+        api.attempts.forget(&pair);
         return Ok(());
     }
-    let _level = api.attempts.take(pair, Instant::now());
     let detail = "this is not your password";
     Err(Problem::fault("/current_password", "wrong", detail))
 }

@@ -234,7 +234,7 @@ async fn sign_in(
     // nobody out. They are counted before the check, so that many at once are many.
     let (email, password) = (wish.email.unwrap_or_default(), wish.password);
     let from = auth::source(request);
-    let pair = (from, email.trim().to_lowercase());
+    let pair = limits::pair(from, &email);
     api.attempts
         .take(pair.clone(), Instant::now())
         .map_err(limits::wait)?;

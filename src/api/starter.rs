@@ -80,7 +80,7 @@ async fn by_password(
     };
     let account = request.match_info().get("account").unwrap_or("");
     let name = request.match_info().get("service").unwrap_or("");
-    let pair = (source(request), format!("{account}/{name}"));
+    let pair = limits::pair(source(request), &format!("{account}/{name}"));
     api.attempts
         .look(pair.clone(), Instant::now())
         .map_err(limits::wait)?;

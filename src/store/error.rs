@@ -23,6 +23,9 @@ pub enum StoreError {
     /// A refresh token came a second time: its whole family is revoked now.
     #[error("refresh token was used before, its family is revoked")]
     TokenReused,
+    /// A text that the database cannot keep: PostgreSQL takes no U+0000.
+    #[error("a text holds a character that can't be kept")]
+    Unkeepable,
     /// A row holds a value that its type cannot.
     #[error("a row of {table} cannot be read")]
     Unreadable {
@@ -44,6 +47,7 @@ impl From<DbErr> for StoreError {
             Some(SqlErr::ForeignKeyConstraintViolation(_)) => Self::Referred,
             Some(_) | None => match error {
                 DbErr::RecordNotFound(_) | DbErr::RecordNotUpdated => Self::NotFound,
+                other if code_of(&other).as_deref() == Some("22021") => Self::Unkeepable,
                 other => Self::Database(other),
             },
         }
@@ -73,6 +77,16 @@ impl StoreError {
             _ => false,
         }
     }
+}
+
+/// The database's own code of an error.
+fn code_of(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return None;
+    };
+    Some(error.as_database_error()?.code()?.into_owned())
 }
 
 /// PostgreSQL: classes 22 (data exception) and 23 (integrity). SQLite: the low byte of the extended
