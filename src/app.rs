@@ -13,7 +13,7 @@ use strowger_domain::cdr::{Opening, Timeline};
 use strowger_domain::ids::{AccountId, CallId, EventId};
 use strowger_domain::schedule::ScheduledCall;
 use strowger_sip::overload::Patience;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::accounts::account::Nursery;
 use crate::accounts::messages::Platform;
@@ -35,7 +35,7 @@ use crate::net::sip_keeper::{self, SipKeeper};
 use crate::net::sip_socket::SipSockets;
 use crate::net::{clock, files, http_socket};
 use crate::scheduler::keeper::SchedulerKeeper;
-use crate::scheduler::retention;
+use crate::scheduler::{retention, switches};
 use crate::services::messages::Instances;
 use crate::sound::library::SoundLibrary;
 use crate::sound::media_files::MediaFiles;
@@ -70,6 +70,7 @@ pub struct App {
     keeper: Addr<SipKeeper>,
     instances: Instances,
     server: api::ServerHandle,
+    switching: tokio::task::JoinHandle<()>,
     drain: Duration,
     arbiters: Vec<Arbiter>,
     // The data folder belongs to this process until it ends.
@@ -195,6 +196,13 @@ impl App {
 
         let scheduler = SchedulerKeeper::start_scheduler(store.clone(), writer.clone(), &root);
         actix::spawn(retention::keep(store.clone()));
+        let switch_ordered = Arc::new(Notify::new());
+        let switching = switches::run(
+            store.clone(),
+            Arc::clone(&switch_ordered),
+            root.clone().recipient(),
+        );
+        let switching = actix::spawn(switching);
         let listener = http_socket::bind(config.http)
             .with_context(|| format!("HTTP can't be served on {}", config.http))?;
         let http_address = listener.local_addr()?;
@@ -216,7 +224,7 @@ impl App {
             },
             store: store.clone(),
             writer: writer.clone(),
-            platform: platform(&root, &scheduler),
+            platform: platform(&root, &scheduler, switch_ordered),
             http,
             webhooks,
             postbox,
@@ -245,6 +253,7 @@ impl App {
             keeper,
             instances,
             server: handle,
+            switching,
             drain: config.drain,
             arbiters,
             _lock: lock,
@@ -271,6 +280,7 @@ impl App {
         {
             tracing::warn!("applications were not told in time that their calls are over");
         }
+        self.switching.abort();
         self.server.stop(true).await;
         if tokio::time::timeout(Duration::from_secs(10), self.writer.flush())
             .await
@@ -356,7 +366,11 @@ fn opening(cut: &ScheduledCall, call: CallId, account: AccountId) -> Opening {
     }
 }
 
-fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
+fn platform(
+    root: &Addr<Root>,
+    scheduler: &Addr<SchedulerKeeper>,
+    switch_ordered: Arc<Notify>,
+) -> Platform {
     Platform {
         live_calls: root.clone().recipient(),
         find_call: root.clone().recipient(),
@@ -367,6 +381,7 @@ fn platform(root: &Addr<Root>, scheduler: &Addr<SchedulerKeeper>) -> Platform {
         directory_changed: root.clone().recipient(),
         wake_scheduler: scheduler.clone().recipient(),
         observe: root.clone().recipient(),
+        switch_ordered,
     }
 }
 

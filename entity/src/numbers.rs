@@ -17,6 +17,7 @@ pub struct Model {
     pub plan_id: Option<Uuid>,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
+    pub pin_hash: Option<String>,
 }
 
 /// No relation is needed: queries join by scope.

@@ -24,6 +24,7 @@ mod m20260101_000018_create_second_factors;
 mod m20260101_000020_add_withheld_calling;
 mod m20260101_000021_add_contact;
 mod m20260101_000022_create_brandings;
+mod m20260101_000024_create_number_assignments;
 mod m20260101_000027_create_webhooks;
 mod m20260101_000028_create_webhook_deliveries;
 mod m20260101_000030_create_audit_log;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000020_add_withheld_calling::Migration),
             Box::new(m20260101_000021_add_contact::Migration),
             Box::new(m20260101_000022_create_brandings::Migration),
+            Box::new(m20260101_000024_create_number_assignments::Migration),
             Box::new(m20260101_000027_create_webhooks::Migration),
             Box::new(m20260101_000028_create_webhook_deliveries::Migration),
             Box::new(m20260101_000030_create_audit_log::Migration),

@@ -2,6 +2,8 @@
 //!
 //! Whoever asks has checked already that the asker may see the account: the store's scope does.
 
+use std::sync::Arc;
+
 use actix::{Message, Recipient};
 use chrono::{DateTime, Utc};
 use strowger_domain::call::Gap;
@@ -9,6 +11,7 @@ use strowger_domain::cause::Cause;
 use strowger_domain::cdr::CallRecord;
 use strowger_domain::ids::{AccountId, CallId, InstanceId, NumberId, PlanId, ScheduledCallId};
 use strowger_domain::schedule::Booking;
+use tokio::sync::Notify;
 
 use crate::calls::messages::ProgressRecipient;
 use crate::calls::ticket::ChannelsFreed;
@@ -37,6 +40,8 @@ pub struct Platform {
     pub wake_scheduler: Recipient<WakeScheduler>,
     /// Answers [`Observe`].
     pub observe: Recipient<Observe>,
+    /// Told when a number is to be switched to another plan.
+    pub switch_ordered: Arc<Notify>,
 }
 
 /// Nobody answered: the actor is gone, is being restored, or has too much to do.
@@ -207,7 +212,7 @@ pub enum Changed {
     Tree,
     /// An account is gone with all that it held; [`Changed::Tree`] follows.
     Erased(AccountId),
-    /// A number: owner, status, plan; or a new one.
+    /// A number: owner, status, plan; a new one, or one that is gone.
     Number(NumberId),
     /// A call plan was published.
     CallPlan(PlanId),

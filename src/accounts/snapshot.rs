@@ -93,7 +93,10 @@ impl Snapshot {
             let active: Vec<_> = rows.iter().filter_map(|row| row.plan).collect();
             let used: HashSet<_> = active.iter().map(|a| (a.plan, a.version)).collect();
             self.load_plans(store, active).await?;
+            let there: HashSet<_> = rows.iter().map(|row| row.id).collect();
+            let gone = numbers.into_iter().filter(|id| !there.contains(id));
             let directory = Arc::make_mut(&mut self.directory);
+            directory.remove(&gone.collect());
             for row in rows {
                 if let Err(problem) = directory.put(row, &self.tree) {
                     tracing::error!(%problem, "directory");

@@ -230,20 +230,44 @@ impl From<Unavailable> for Problem {
 
 /// Collects every fault of an input.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    all: Vec<Fault>,
+    /// So many of them are faults of shape: where they stand, the input holds stand-ins.
+    of_shape: usize,
+}
 
 impl Faults {
-    /// Notes a fault.
+    /// Begins with the faults of a document's shape.
+    pub fn of_shape(faults: Vec<Fault>) -> Self {
+        Self {
+            of_shape: faults.len(),
+            all: faults,
+        }
+    }
+
+    /// Notes a fault, unless it is one of a stand-in.
     pub fn add(&mut self, pointer: &str, code: &'static str, detail: impl Into<String>) {
-        self.0.push(Fault::new(pointer, code, detail));
+        self.note(Fault::new(pointer, code, detail));
+    }
+
+    fn note(&mut self, fault: Fault) {
+        let covers = |known: &Fault| {
+            let rest = fault.pointer.strip_prefix(&known.pointer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !self.all.iter().take(self.of_shape).any(covers) {
+            self.all.push(fault);
+        }
     }
 
     /// Notes the faults of a part of the document, which stands at `pointer`.
     pub fn extend(&mut self, pointer: &str, faults: Vec<Fault>) {
-        self.0.extend(faults.into_iter().map(|fault| Fault {
-            pointer: format!("{pointer}{}", fault.pointer),
-            ..fault
-        }));
+        for fault in faults {
+            self.note(Fault {
+                pointer: format!("{pointer}{}", fault.pointer),
+                ..fault
+            });
+        }
     }
 
     /// Notes a fault unless all is well.
@@ -294,15 +318,20 @@ impl Faults {
 
     /// Whether none was found.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
+    }
+
+    /// All of them.
+    pub fn into_list(self) -> Vec<Fault> {
+        self.all
     }
 
     /// The problem that holds all faults, if there is one.
     pub fn finish(self) -> Result<(), Problem> {
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             Ok(())
         } else {
-            Err(Problem::invalid(self.0))
+            Err(Problem::invalid(self.all))
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod branding;
 pub mod call_plans;
 pub mod calls;
 pub mod deliveries;
+pub mod document;
 pub mod error;
 pub mod event_stream;
 pub mod events;
@@ -25,6 +26,8 @@ pub mod limits;
 pub mod mail;
 pub mod mail_templates;
 pub mod mfa;
+pub mod number_lists;
+pub mod number_plans;
 pub mod numbers;
 pub mod openapi;
 pub mod page;
@@ -331,9 +334,23 @@ fn routes() -> Router {
     r.at("/v1/accounts/{account}/numbers")
         .get(Scope::NumbersRead, numbers::list)
         .post(Scope::PoolWrite, numbers::create);
+    r.at("/v1/accounts/{account}/numbers/allocations")
+        .post(Scope::PoolWrite, number_lists::allocate);
+    r.at("/v1/accounts/{account}/numbers/import")
+        .post(Scope::PoolWrite, number_lists::import);
+    r.at("/v1/accounts/{account}/numbers/export")
+        .get(Scope::NumbersRead, number_lists::export);
     r.at("/v1/accounts/{account}/numbers/{number}")
         .get(Scope::NumbersRead, numbers::read)
-        .patch(Scope::NumbersWrite, numbers::change);
+        .patch(Scope::NumbersWrite, numbers::change)
+        .delete(Scope::PoolWrite, numbers::remove);
+    r.at("/v1/accounts/{account}/numbers/{number}/assignments")
+        .get(Scope::NumbersRead, number_plans::assignments);
+    r.at("/v1/accounts/{account}/numbers/{number}/switches")
+        .get(Scope::NumbersRead, number_plans::switches)
+        .post(Scope::NumbersWrite, number_plans::order);
+    r.at("/v1/accounts/{account}/numbers/{number}/switches/{switch}")
+        .delete(Scope::NumbersWrite, number_plans::take_back);
     r.at("/v1/accounts/{account}/call_plans")
         .get(Scope::CallPlansRead, call_plans::list)
         .post(Scope::CallPlansWrite, call_plans::create);

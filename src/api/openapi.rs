@@ -14,9 +14,10 @@ use super::error::{Code, ProblemBody};
 use super::router::Access;
 use super::{
     accounts, api_keys, audio, audit, audit_log, branding, call_plans, calls, deliveries,
-    event_stream, events, instances, invitations, lifecycle, mail, mail_templates, mfa, numbers,
-    password_resets, plan_checks, profile, recordings, routes, scheduled_calls, services, sessions,
-    sign_in_rules, signing_keys, system, trunks, usage, user_sessions, users, webhooks,
+    event_stream, events, instances, invitations, lifecycle, mail, mail_templates, mfa,
+    number_lists, number_plans, numbers, password_resets, plan_checks, profile, recordings, routes,
+    scheduled_calls, services, sessions, sign_in_rules, signing_keys, system, trunks, usage,
+    user_sessions, users, webhooks,
 };
 use crate::events::catalogue::CATALOGUE;
 
@@ -49,7 +50,10 @@ use crate::events::catalogue::CATALOGUE;
         mail::read_settings, mail::put_settings, mail::remove_settings, mail::list,
         mail_templates::list, mail_templates::read, mail_templates::put, mail_templates::remove,
         mail_templates::preview, mail_templates::test,
-        numbers::list, numbers::create, numbers::read, numbers::change,
+        numbers::list, numbers::create, numbers::read, numbers::change, numbers::remove,
+        number_lists::allocate, number_lists::import, number_lists::export,
+        number_plans::assignments, number_plans::switches, number_plans::order,
+        number_plans::take_back,
         call_plans::list, call_plans::create, call_plans::read, call_plans::change,
         call_plans::remove,
         call_plans::draft, call_plans::save_draft, call_plans::publish, call_plans::versions,

@@ -1,8 +1,12 @@
 //! Lists by pages: opaque cursors, a limit, and a `Link` to the next page.
 
-use actix_web::http::header;
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use strowger_domain::ids::AccountId;
 use utoipa::{IntoParams, ToSchema};
 
@@ -86,6 +90,47 @@ pub fn within(descendants: Option<bool>, account: AccountId) -> Within {
     } else {
         Within::Account(account)
     }
+}
+
+/// The strong tag of a thing as it is shown (RFC 9110 §8.8.3).
+fn tag<V: Serialize>(view: &V) -> String {
+    let text = serde_json::to_vec(view).unwrap_or_default();
+    let hash = Sha256::digest(&text);
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]))
+}
+
+/// The answer: one thing with its `ETag`; 304 to whoever has it already.
+pub fn one<V: Serialize>(request: &HttpRequest, view: &V) -> HttpResponse {
+    let tag = tag(view);
+    let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
+    let known = is_get && names(request, header::IF_NONE_MATCH, &tag) == Some(true);
+    let mut answer = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    answer.insert_header((header::ETAG, tag));
+    if known {
+        answer.finish()
+    } else {
+        answer.json(view)
+    }
+}
+
+/// Refuses a change of something that is not as the client has read it, where the client says so by
+/// `If-Match`.
+pub fn check_match<V: Serialize>(request: &HttpRequest, view: &V) -> Result<(), Problem> {
+    match names(request, header::IF_MATCH, &tag(view)) {
+        Some(false) => Err(Code::PreconditionFailed.into()),
+        Some(true) | None => Ok(()),
+    }
+}
+
+/// Whether a header names this tag, or any; `None`: there is no such header.
+fn names(request: &HttpRequest, header: HeaderName, tag: &str) -> Option<bool> {
+    let value = request.headers().get(header)?.to_str().unwrap_or("");
+    let mut tags = value.split(',').map(str::trim);
+    Some(tags.any(|one| one == "*" || one == tag))
 }
 
 /// The answer: the page as JSON, and a `Link` to the next one.

@@ -17,6 +17,7 @@ use super::auth::Tenant;
 use super::call_plans::plan;
 use super::error::{Code, Faults, Problem};
 use super::input::{Json, read_json};
+use crate::store::numbers::NumberFilter;
 use crate::store::page::MAX_LIMIT;
 use crate::store::{Paging, Within};
 
@@ -154,7 +155,12 @@ async fn numbers(api: &Api, tenant: &Tenant, owner: AccountId) -> Result<BTreeSe
     loop {
         let page = api
             .store
-            .numbers(&tenant.scope, Within::Tree(owner), paging)
+            .numbers(
+                &tenant.scope,
+                Within::Tree(owner),
+                &NumberFilter::default(),
+                paging,
+            )
             .await?;
         all.extend(page.items.into_iter().map(|number| number.number));
         match page.next {

@@ -8,7 +8,7 @@ use crate::account::{AccountPath, AccountTree};
 use crate::e164::{Country, E164};
 use crate::ids::{AccountId, NumberId, PlanId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -152,6 +152,18 @@ impl Directory {
         };
         Arc::make_mut(part).insert(row.number, entry);
         Ok(())
+    }
+
+    /// Forgets these numbers, which are no more.
+    pub fn remove(&mut self, gone: &HashSet<NumberId>) {
+        if gone.is_empty() {
+            return;
+        }
+        for part in &mut self.parts {
+            if part.values().any(|entry| gone.contains(&entry.id)) {
+                Arc::make_mut(part).retain(|_, entry| !gone.contains(&entry.id));
+            }
+        }
     }
 
     /// The service number.
@@ -311,6 +323,10 @@ mod tests {
         let shared = before.parts.iter().zip(&after.parts);
         let shared = shared.filter(|(one, other)| Arc::ptr_eq(one, other));
         assert_eq!(shared.count(), PARTS - 2, "only what changed was copied");
+        let mut without = after.clone();
+        without.remove(&[NumberId::from_uuid(Uuid::from_u128(3000))].into());
+        assert_eq!(without.find_user("+441632963000"), None);
+        assert_eq!((without.iter().count(), after.iter().count()), (2000, 2001));
         let other = after.put(row(9, "+441632960007", 2), &tree());
         let id = NumberId::from_uuid(Uuid::from_u128(9));
         assert_eq!(other, Err(DirectoryProblem::Twice(id)));

@@ -104,6 +104,18 @@ id!(
     "a service number"
 );
 id!(
+    SwitchId,
+    "swi",
+    "swi_01890a5d96a274d9a5b2c3d4e5f60718",
+    "a switch of a number to another plan at a set time"
+);
+id!(
+    AssignmentId,
+    "asg",
+    "asg_01890a5d96a274d9a5b2c3d4e5f60718",
+    "a line of a number's history"
+);
+id!(
     PlanId,
     "plan",
     "plan_01890a5d96a274d9a5b2c3d4e5f60718",

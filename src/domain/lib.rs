@@ -22,6 +22,7 @@ pub mod fault;
 pub mod ids;
 pub mod limits;
 pub mod mail;
+pub mod pin;
 pub mod queue;
 pub mod route;
 pub mod schedule;

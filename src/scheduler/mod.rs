@@ -4,3 +4,4 @@ pub mod keeper;
 pub mod retention;
 #[expect(clippy::module_inception, reason = "the actor is the room's one noun")]
 pub mod scheduler;
+pub mod switches;

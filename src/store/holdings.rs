@@ -116,6 +116,9 @@ holdings! {
     services: AccountId;
     audio: AccountId;
     brandings: AccountId;
+    plan_switches: AccountId;
+    number_plans: NumberId of numbers;
+    number_assignments: AccountId;
     numbers: AccountId;
     call_plan_versions: PlanId of call_plans;
     call_plans: AccountId;

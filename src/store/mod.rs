@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod assignments;
 pub mod audio;
 pub mod audit_log;
 pub mod branding;

@@ -1,5 +1,6 @@
 //! Changes of the account tree as a whole: an account moves with all below it, or is closed.
 
+use super::assignments::{self, Act};
 use super::identities::Subject;
 use super::scope::{AccountScope, below, path_range};
 use super::text::name;
@@ -10,8 +11,7 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use strowger_domain::account::{Account, AccountStatus};
-use strowger_domain::directory::NumberStatus;
-use strowger_domain::ids::AccountId;
+use strowger_domain::ids::{AccountId, NumberId};
 use strowger_entity::accounts::{Column, Entity};
 use strowger_entity::{numbers, sessions, users};
 use uuid::Uuid;
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Closes an account: it is closed, the sign-ins of its users and of those below it are over, and
-    /// all their numbers are in the pool of this account, active and without a plan.
+    /// all their numbers are in the pool of this account, without plans.
     pub async fn close_account(
         &self,
         scope: &AccountScope,
@@ -116,18 +116,18 @@ impl Store {
             .col_expr(Column::UpdatedAt, Expr::value(utc(now)))
             .exec(&transaction)
             .await?;
-        let no_plan = None::<Uuid>;
-        numbers::Entity::update_many()
+        let theirs = numbers::Entity::find()
+            .select_only()
+            .column(numbers::Column::Id)
             .filter(below(numbers::Column::AccountId, &path))
-            .col_expr(numbers::Column::AccountId, Expr::value(pool.uuid()))
-            .col_expr(numbers::Column::PlanId, Expr::value(no_plan))
-            .col_expr(
-                numbers::Column::Status,
-                Expr::value(name(&NumberStatus::Active)),
-            )
-            .col_expr(numbers::Column::UpdatedAt, Expr::value(utc(now)))
-            .exec(&transaction)
+            .into_tuple::<Uuid>()
+            .all(&transaction)
             .await?;
+        let act = Act { by: None, at: now };
+        for number in theirs {
+            let number = NumberId::from_uuid(number);
+            assignments::allocate(&transaction, scope, number, pool, act).await?;
+        }
         let theirs = users::Entity::find()
             .select_only()
             .column(users::Column::Id)

@@ -211,6 +211,7 @@ impl Bench {
             directory_changed: stage.clone().recipient(),
             wake_scheduler: stage.clone().recipient(),
             observe: stage.clone().recipient(),
+            switch_ordered: std::sync::Arc::default(),
         };
         let policy = Policy {
             allowed: vec!["127.0.0.2/32".parse().unwrap()],

@@ -13,6 +13,7 @@ mod lifecycle;
 mod mail;
 mod mail_server;
 mod mfa;
+mod numbers;
 mod scheduled_calls;
 mod services;
 mod sessions;

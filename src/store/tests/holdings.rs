@@ -1,4 +1,5 @@
 use super::{on_both, with_accounts};
+use crate::store::assignments::PlanSwitch;
 use crate::store::branding::Branded;
 use crate::store::holdings::{Held, Place, TABLES};
 use crate::store::recordings::Recording;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use strowger_domain::account::AccountStatus;
 use strowger_domain::account::SignInRules;
-use strowger_domain::ids::{AccountId, RecordingId, SessionId};
+use strowger_domain::ids::{AccountId, RecordingId, SessionId, SwitchId};
 use strowger_entity::{
     audit_log, invitations, mail_settings, mail_templates, mails, webhook_deliveries, webhooks,
 };
@@ -84,6 +85,16 @@ async fn fill(store: &Store, sample: &Sample, account: AccountId, place: u8) {
         ..Branded::none(account)
     };
     store.put_branding(&scope, branded, now).await.unwrap();
+    let switch = PlanSwitch {
+        id: SwitchId::from_uuid(Uuid::now_v7()),
+        account,
+        number: made.number,
+        call_plan: None,
+        at: now,
+        by: None,
+        created_at: now,
+    };
+    store.create_switch(&scope, switch).await.unwrap();
     let id = account.uuid();
     let webhook = webhooks::Model {
         id: Uuid::now_v7(),

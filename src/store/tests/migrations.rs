@@ -56,7 +56,10 @@ async fn every_table_has_the_columns_of_its_entity() {
         is_empty_table(&store, entity::mail_settings::Entity).await;
         is_empty_table(&store, entity::mail_templates::Entity).await;
         is_empty_table(&store, entity::mails::Entity).await;
+        is_empty_table(&store, entity::number_assignments::Entity).await;
+        is_empty_table(&store, entity::number_plans::Entity).await;
         is_empty_table(&store, entity::numbers::Entity).await;
+        is_empty_table(&store, entity::plan_switches::Entity).await;
         is_empty_table(&store, entity::recordings::Entity).await;
         is_empty_table(&store, entity::refresh_tokens::Entity).await;
         is_empty_table(&store, entity::routes::Entity).await;

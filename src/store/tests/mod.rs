@@ -1,5 +1,6 @@
 //! The same tests on SQLite and on PostgreSQL.
 
+mod assignments;
 mod audit_log;
 mod calls;
 mod holdings;
@@ -12,7 +13,9 @@ mod webhooks;
 mod writer;
 
 use super::Store;
+use super::assignments::Act;
 use super::testing::{Sample, TestDatabase};
+use chrono::{DateTime, Utc};
 
 /// Runs a test on an empty SQLite database, and then on an empty one of PostgreSQL.
 async fn on_both(test: impl AsyncFn(TestDatabase)) {
@@ -33,4 +36,9 @@ async fn with_accounts(test: impl AsyncFn(&Store, Sample)) {
         store.close().await.unwrap();
     })
     .await;
+}
+
+/// Something that nobody in particular does.
+fn act(at: DateTime<Utc>) -> Act {
+    Act { by: None, at }
 }

@@ -1,4 +1,4 @@
-use super::with_accounts;
+use super::{act, with_accounts};
 use crate::store::call_plans::Publication;
 use crate::store::numbers::{DirectoryRow, NumberChange, NumberStatus};
 use crate::store::page::MAX_LIMIT;
@@ -101,7 +101,7 @@ async fn the_directory_names_each_numbers_published_plan() {
             ..NumberChange::default()
         };
         store
-            .update_number(scope, made.number, change, sample.now)
+            .update_number(scope, made.number, change, act(sample.now))
             .await
             .unwrap();
         let rows = store.directory_rows(scope).await.unwrap();

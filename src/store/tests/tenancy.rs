@@ -1,9 +1,9 @@
-use super::with_accounts;
+use super::{act, with_accounts};
 use crate::store::accounts::AccountChange;
 use crate::store::call_plans::Publication;
 use crate::store::calls::CallFilter;
 use crate::store::events::{self, NewEvent};
-use crate::store::numbers::NumberChange;
+use crate::store::numbers::{NumberChange, NumberFilter};
 use crate::store::recordings::Recording;
 use crate::store::scheduled_calls::ScheduledCallFilter;
 use crate::store::services::InstanceUpdate;
@@ -127,7 +127,9 @@ async fn rows_of_another_branch_are_not_found() {
         let change = NumberChange::default();
         hidden(
             "change",
-            store.update_number(scope, theirs.number, change, now).await,
+            store
+                .update_number(scope, theirs.number, change, act(now))
+                .await,
         );
         hidden("audio", store.audio(scope, theirs.audio).await);
         hidden(
@@ -217,7 +219,12 @@ async fn rows_of_another_branch_are_not_found() {
             );
             hidden("users", store.users(scope, within, paging).await);
             hidden("plans", store.call_plans(scope, within, paging).await);
-            hidden("numbers", store.numbers(scope, within, paging).await);
+            hidden(
+                "numbers",
+                store
+                    .numbers(scope, within, &NumberFilter::default(), paging)
+                    .await,
+            );
             hidden(
                 "audio files",
                 store.audio_files(scope, within, paging).await,
@@ -322,7 +329,12 @@ async fn an_account_reaches_all_its_descendants() {
         ] {
             one("users", store.users(scope, within, paging).await);
             one("plans", store.call_plans(scope, within, paging).await);
-            one("numbers", store.numbers(scope, within, paging).await);
+            one(
+                "numbers",
+                store
+                    .numbers(scope, within, &NumberFilter::default(), paging)
+                    .await,
+            );
             one("audio", store.audio_files(scope, within, paging).await);
             one("API keys", store.api_keys(scope, within, paging).await);
             one("trunks", store.trunks(scope, within, paging).await);

@@ -801,6 +801,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/numbers/allocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives numbers of the account's tree to an account of it, down or up, all or none. They come
+         *     without plans, PIN and description.
+         */
+        post: operations["accounts_numbers_allocations_allocate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports the numbers that a search finds, as CSV that an import takes again. A cell that a
+         *     spreadsheet would take for a formula begins with an apostrophe.
+         */
+        get: operations["accounts_numbers_export_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives an account the numbers of a list, and changes those that it has. The first line names the
+         *     columns: `number`, and as wanted `status`, `description`, `call_plan`.
+         */
+        post: operations["accounts_numbers_import_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/numbers/{number}": {
         parameters: {
             query?: never;
@@ -812,11 +872,67 @@ export interface paths {
         get: operations["accounts_numbers_read"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Takes a number off the platform. A carrier or a service provider does, with numbers that no
+         *     calls run on; its history stays.
+         */
+        delete: operations["accounts_numbers_remove"];
         options?: never;
         head?: never;
         /** Changes a number. Only an account above suspends it, or lifts a suspension. */
         patch: operations["accounts_numbers_change"];
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers/{number}/assignments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what became of a number while it was the account's, the newest first. */
+        get: operations["accounts_numbers_assignments_assignments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers/{number}/switches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the switches of a number that are still to come, the next first. */
+        get: operations["accounts_numbers_switches_switches"];
+        put?: never;
+        /** Orders a switch of a number to another plan at a set time. */
+        post: operations["accounts_numbers_switches_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/numbers/{number}/switches/{switch}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a switch back. */
+        delete: operations["accounts_numbers_switches_take_back"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/accounts/{account}/recordings": {
@@ -1834,6 +1950,20 @@ export interface components {
              */
             document: string;
         };
+        /** @description Numbers to be given to another account. */
+        AllocationInput: {
+            /**
+             * @description The numbers, 1 to 500: E.164, or as they are dialled in the platform's country.
+             * @example [
+             *       "+441632960001"
+             *     ]
+             */
+            numbers: string[];
+            /** @description Who gets them: the account of the path, which takes them back, or one below it. */
+            account: components["schemas"]["AccountId"];
+            /** @description Whether numbers are given away on which a call plan is active. */
+            even_in_use?: boolean;
+        };
         /** @description A value that the driver put on record. */
         Annotation: {
             /** @description Name. */
@@ -1915,6 +2045,29 @@ export interface components {
             /** @description Networks from which it may be used; absent: from anywhere. */
             allowed_sources?: string[];
         };
+        /** @description A line of a number's history. */
+        Assignment: {
+            /** @description Its identifier. */
+            id: components["schemas"]["AssignmentId"];
+            /** @description Whose the number was. */
+            account: components["schemas"]["AccountId"];
+            /** @description What happened. */
+            kind: components["schemas"]["AssignmentKind"];
+            call_plan?: components["schemas"]["PlanId"] | null;
+            by?: components["schemas"]["UserId"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+        };
+        /** @example asg_01890a5d96a274d9a5b2c3d4e5f60718 */
+        AssignmentId: string;
+        /**
+         * @description What happened to a number.
+         * @enum {string}
+         */
+        AssignmentKind: "created" | "allocated" | "withdrawn" | "plan_assigned" | "plan_unassigned" | "plan_activated" | "removed";
         /** @description The last attempt of a delivery. */
         Attempt: {
             /**
@@ -2407,6 +2560,40 @@ export interface components {
              */
             logo?: string | null;
         };
+        /** @description The report of an import. */
+        ImportReport: {
+            /**
+             * Format: int64
+             * @description Lines whose number the account got.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Lines whose number was changed.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Lines with faults.
+             */
+            refused: number;
+            /** @description Every line. */
+            lines: components["schemas"]["ImportedLine"][];
+        };
+        /** @description A line of an imported list. */
+        ImportedLine: {
+            /**
+             * Format: int64
+             * @description Its place in the list, where the header is line 1.
+             */
+            line: number;
+            /** @description The number as it was written. */
+            number: string;
+            /** @description What became of it. */
+            outcome: components["schemas"]["LineOutcome"];
+            /** @description What is wrong with it; a pointer names the column. */
+            errors: components["schemas"]["Fault"][];
+        };
         /** @description One run of a service. */
         Instance: {
             /** @description Its identifier. */
@@ -2673,6 +2860,11 @@ export interface components {
             /** @description One row for each limit. */
             limits: components["schemas"]["LimitRow"][];
         };
+        /**
+         * @description What became of a line.
+         * @enum {string}
+         */
+        LineOutcome: "added" | "changed" | "refused" | "unchanged";
         /** @description One page of a list, the newest first. */
         Listed_Account: {
             /** @description The items. */
@@ -2758,6 +2950,27 @@ export interface components {
                  * @example 192.0.2.17
                  */
                 last_used_from?: string | null;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_Assignment: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["AssignmentId"];
+                /** @description Whose the number was. */
+                account: components["schemas"]["AccountId"];
+                /** @description What happened. */
+                kind: components["schemas"]["AssignmentKind"];
+                call_plan?: components["schemas"]["PlanId"] | null;
+                by?: components["schemas"]["UserId"] | null;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
@@ -3206,6 +3419,15 @@ export interface components {
                 /** @description What people say about it. */
                 description: string;
                 call_plan?: components["schemas"]["PlanId"] | null;
+                /** @description The plans assigned to it, of which one may be active. */
+                call_plans: components["schemas"]["PlanId"][];
+                /**
+                 * Format: date-time
+                 * @description When it is switched to another plan next.
+                 */
+                next_switch_at?: string | null;
+                /** @description Whether it has a PIN. */
+                has_pin: boolean;
                 /**
                  * Format: date-time
                  * @description When it was created.
@@ -3244,6 +3466,30 @@ export interface components {
                  * @description When it was last changed.
                  */
                 updated_at: string;
+            }[];
+            /** @description Where the next page begins; null: this is the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list, the newest first. */
+        Listed_PlanSwitch: {
+            /** @description The items. */
+            items: {
+                /** @description Its identifier. */
+                id: components["schemas"]["SwitchId"];
+                /** @description The number. */
+                number: components["schemas"]["NumberId"];
+                call_plan?: components["schemas"]["PlanId"] | null;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                by?: components["schemas"]["UserId"] | null;
+                /**
+                 * Format: date-time
+                 * @description When it was ordered.
+                 */
+                created_at: string;
             }[];
             /** @description Where the next page begins; null: this is the last. */
             next_cursor?: string | null;
@@ -3782,6 +4028,15 @@ export interface components {
             /** @description What people say about it. */
             description: string;
             call_plan?: components["schemas"]["PlanId"] | null;
+            /** @description The plans assigned to it, of which one may be active. */
+            call_plans: components["schemas"]["PlanId"][];
+            /**
+             * Format: date-time
+             * @description When it is switched to another plan next.
+             */
+            next_switch_at?: string | null;
+            /** @description Whether it has a PIN. */
+            has_pin: boolean;
             /**
              * Format: date-time
              * @description When it was created.
@@ -3812,15 +4067,18 @@ export interface components {
         };
         /** @description What shall be changed. */
         NumberPatch: {
-            /** @default null */
-            status: components["schemas"]["NumberStatus"] | null;
+            /** @description Whether it takes and makes calls. */
+            status?: components["schemas"]["NumberStatus"];
+            /** @description What people say about it. */
+            description?: string;
+            /** @description All plans assigned to it. When the active one is not among them, none is active any more. */
+            call_plans?: components["schemas"]["PlanId"][];
+            call_plan?: components["schemas"]["PlanId"] | null;
             /**
-             * @description What people say about it.
-             * @default null
+             * @description The PIN that telephone services ask for: 4 to 10 digits; null: none. It is never shown.
+             * @example 4071
              */
-            description: string | null;
-            /** @default null */
-            call_plan: components["schemas"]["PlanId"] | null;
+            pin?: string | null;
         };
         /**
          * @description Whether a service number takes calls.
@@ -4141,6 +4399,25 @@ export interface components {
          * @enum {string}
          */
         PlanScriptParty: "a" | "b";
+        /** @description A switch of a number to another plan that is still to come. */
+        PlanSwitch: {
+            /** @description Its identifier. */
+            id: components["schemas"]["SwitchId"];
+            /** @description The number. */
+            number: components["schemas"]["NumberId"];
+            call_plan?: components["schemas"]["PlanId"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            by?: components["schemas"]["UserId"] | null;
+            /**
+             * Format: date-time
+             * @description When it was ordered.
+             */
+            created_at: string;
+        };
         /** @description What happened in a simulated call. */
         PlanTranscript: {
             /** @description The nodes that the call passed, in order. */
@@ -4657,6 +4934,17 @@ export interface components {
              *     bursts, and delay.
              */
             mos: number;
+        };
+        /** @example swi_01890a5d96a274d9a5b2c3d4e5f60718 */
+        SwitchId: string;
+        /** @description A switch to be ordered. */
+        SwitchInput: {
+            call_plan?: components["schemas"]["PlanId"] | null;
+            /**
+             * Format: date-time
+             * @description When: within the next two years.
+             */
+            at: string;
         };
         /** @description What shall be tried. */
         TemplatePreview: {
@@ -7211,8 +7499,18 @@ export interface operations {
                 limit?: number;
                 /** @description Where the page begins: `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description Whether the account's descendants' items are listed too. */
+                /** @description Whether the account's descendants' numbers are listed too. */
                 descendants?: boolean;
+                /** @description Part of the number, however it is written. */
+                number?: string;
+                /** @description Part of the description, in any case. */
+                description?: string;
+                /** @description Whether it takes calls. */
+                status?: components["schemas"]["NumberStatus"];
+                /** @description What kind of number it is. */
+                class?: components["schemas"]["NumberClass"];
+                /** @description The plan that its calls run; `none`: those without. */
+                call_plan?: string;
             };
             header?: never;
             path: {
@@ -7277,6 +7575,133 @@ export interface operations {
             };
         };
     };
+    accounts_numbers_allocations_allocate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllocationInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Number"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_export_export: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Whether the account's descendants' numbers are listed too. */
+                descendants?: boolean;
+                /** @description Part of the number, however it is written. */
+                number?: string;
+                /** @description Part of the description, in any case. */
+                description?: string;
+                /** @description Whether it takes calls. */
+                status?: components["schemas"]["NumberStatus"];
+                /** @description What kind of number it is. */
+                class?: components["schemas"]["NumberClass"];
+                /** @description The plan that its calls run; `none`: those without. */
+                call_plan?: string;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_import_import: {
+        parameters: {
+            query?: {
+                /** @description Whether a fault in one line keeps all lines out (true when absent). */
+                all_or_nothing?: boolean;
+                /** @description Whether the list is only checked. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example number,status,description
+                 *     +441632960001,active,Sales
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_numbers_read: {
         parameters: {
             query?: never;
@@ -7293,11 +7718,43 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Number"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
@@ -7330,11 +7787,153 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Number"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_assignments_assignments: {
+        parameters: {
+            query?: {
+                /** @description Most items of the page (1 to 500; 50 when absent). */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Assignment"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_switches_switches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_PlanSwitch"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_switches_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanSwitch"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_numbers_switches_take_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the switch */
+                switch: string;
+                /** @description The id of the number */
+                number: string;
+                /** @description An account's id; `me` is the token's own account, or that below it which the header `Strowger-Account` names */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {
