@@ -14,6 +14,7 @@ pub fn is_secret(name: &str) -> bool {
     let holds = ["password", "secret", "token", "passphrase", "private_key"];
     let is = [
         "pin",
+        "code",
         "recovery_codes",
         "otpauth_uri",
         "api_key",
@@ -150,19 +151,19 @@ mod tests {
     #[test]
     fn no_secret_is_told_but_that_it_changed() {
         let sent = json!({"name": "x", "password": "p4ss", "auth": {"client_secret": "s", "user": "u"},
-            "has_password": true, "pin": "1234", "list": [{"access_token": "t"}], "token": null});
+            "has_password": true, "pin": "1234", "code": "123456", "list": [{"access_token": "t"}], "token": null});
         let told = without_secrets(sent.clone());
         assert_eq!(
             told,
             json!({"name": "x", "password": "changed", "auth": {"client_secret": "changed",
-                "user": "u"}, "has_password": true, "pin": "changed",
+                "user": "u"}, "has_password": true, "pin": "changed", "code": "changed",
                 "list": [{"access_token": "changed"}], "token": null})
         );
         assert_eq!(
             only_secrets(&sent),
             Some(
                 json!({"password": "changed", "auth": {"client_secret": "changed"},
-                "pin": "changed", "token": "changed"})
+                "pin": "changed", "code": "changed", "token": "changed"})
             )
         );
         assert_eq!(only_secrets(&json!({"name": "x"})), None);
