@@ -71,6 +71,10 @@ struct InProgress {
 }
 
 /// The actor.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else about claiming, reading and draining"
+)]
 pub struct Scheduler {
     store: Store,
     writer: Writer,
