@@ -22,7 +22,7 @@ use super::error::{Code, Problem};
 /// So many faults are told of one document.
 const MOST_FAULTS: usize = 25;
 /// Of a larger document, in bytes, one fault is told: to read it again and again takes too long.
-const MENDED: usize = 64 * 1024;
+const MENDED: usize = 16 * 1024;
 
 /// A document, as far as it can be read.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<Document<T>, Problem> {
     let malformed =
         |error: serde_json::Error| Problem::from(Code::MalformedJson).detail(error.to_string());
     let tree = Tree {
-        place: String::new(),
+        place: &mut String::new(),
         faults: &mut faults,
     };
     let mut document = tree.deserialize(&mut json).map_err(malformed)?;
@@ -240,14 +240,18 @@ fn plain_type(wanted: &str) -> &str {
 
 /// Builds the tree of a text, and notes what is written twice: serde would take the last of them.
 struct Tree<'a> {
-    place: String,
+    /// Where we are; it is as long afterwards as it was before.
+    place: &'a mut String,
     faults: &'a mut Vec<Fault>,
 }
 
 impl Tree<'_> {
+    /// Goes into what has this name.
     fn below(&mut self, name: &str) -> Tree<'_> {
+        self.place.push('/');
+        self.place.push_str(name);
         Tree {
-            place: format!("{}/{name}", self.place),
+            place: self.place,
             faults: self.faults,
         }
     }
@@ -297,24 +301,27 @@ impl<'de> Visitor<'de> for Tree<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
+        let (mut all, length) = (Vec::new(), self.place.len());
         while let Some(item) = items.next_element_seed(self.below(&all.len().to_string()))? {
             all.push(item);
+            self.place.truncate(length);
         }
+        self.place.truncate(length);
         Ok(all.into())
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
-        let mut all = Map::new();
+        let (mut all, length) = (Map::new(), self.place.len());
         while let Some(name) = members.next_key::<String>()? {
             let below = self.below(&escaped(&name));
-            if all.contains_key(&name) {
+            if all.contains_key(&name) && below.faults.len() < MOST_FAULTS {
                 let detail = format!("`{name}` is there twice");
-                let fault = Fault::new(&below.place, "invalid_value", detail);
+                let fault = Fault::new(below.place.as_str(), "invalid_value", detail);
                 below.faults.push(fault);
             }
-            let value = members.next_value_seed(self.below(&escaped(&name)))?;
+            let value = members.next_value_seed(below)?;
             all.insert(name, value);
+            self.place.truncate(length);
         }
         Ok(all.into())
     }

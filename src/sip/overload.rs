@@ -130,6 +130,10 @@ impl Overload {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an arbitrary start of virtual time"
+)]
 mod tests {
     use super::*;
     use std::collections::VecDeque;

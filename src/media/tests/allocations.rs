@@ -1,5 +1,9 @@
 //! Nothing is allocated for a packet: a leg's buffers are its own, and are reused.
-#![expect(clippy::disallowed_methods, reason = "tests need some first instant")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "tests need some first instant, and their numbers are small"
+)]
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;

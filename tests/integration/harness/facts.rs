@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// The longest that a test waits for one fact.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a fact that nobody tells is looked for.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 
