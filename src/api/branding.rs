@@ -140,6 +140,15 @@ pub async fn put(
         "not_for_customers",
         "customers open the portal of the account above them",
     );
+    let own = url::Url::parse(&api.settings.portal_url);
+    let own = own.as_ref().ok().and_then(url::Url::host_str);
+    let is_taken = |host: &str| own.is_some_and(|own| overlaps(host, own));
+    faults.check(
+        !host.clone().flatten().is_some_and(|host| is_taken(&host)),
+        "/host",
+        "taken",
+        "this name is the platform's own",
+    );
     faults.extend("/look", input.look.faults());
     faults.finish()?;
     let before = api.store.branding(&tenant.scope, tenant.id()).await?;
@@ -153,6 +162,15 @@ pub async fn put(
         .put_branding(&tenant.scope, branded, now())
         .await?;
     Ok(HttpResponse::Ok().json(BrandingView::from(put)))
+}
+
+/// Whether two host names are one, or one lies below the other.
+fn overlaps(one: &str, other: &str) -> bool {
+    let below = |name: &str, above: &str| {
+        let rest = name.strip_suffix(above);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    below(one, other) || below(other, one)
 }
 
 /// Reads the logo of an account.
@@ -241,4 +259,24 @@ async fn picture(api: &Api, branded: &Branded, caching: &str) -> Result<HttpResp
         .insert_header(ContentEncoding::Identity)
         .content_type(kind)
         .body(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_above_or_below_the_platforms_is_its_own() {
+        let own = "portal.operator.example";
+        for taken in [own, "operator.example", "login.portal.operator.example"] {
+            assert!(overlaps(taken, own), "{taken}");
+        }
+        for free in [
+            "notoperator.example",
+            "shop.operator.example",
+            "portal.other.example",
+        ] {
+            assert!(!overlaps(free, own), "{free}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::auth::{Caller, Tenant};
 use super::error::{Code, Problem};
 use super::input::{Json, segment};
-use super::{Api, limits, now, profile, tokens};
+use super::{Api, limits, now, profile, tokens, users};
 use crate::store::second_factors::SecondFactor;
 use crate::store::users::User;
 
@@ -212,6 +212,7 @@ pub async fn reset(
         let detail = "Remove your own at /v1/auth/mfa/remove, or ask another administrator.";
         return Err(Problem::from(Code::Forbidden).detail(detail));
     }
+    users::may_act_on(&tenant, &user)?;
     api.store.remove_second_factor(user.id).await?;
     api.store.revoke_sessions_of(user.id, None, now()).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -261,7 +261,7 @@ fn routes() -> Router {
     r.at("/v1/accounts/{account}/close")
         .post(Scope::AccountsWrite, lifecycle::close);
     r.at("/v1/accounts/{account}/export")
-        .get(Scope::AccountsWrite, lifecycle::export);
+        .get(Scope::ExportWrite, lifecycle::export);
     r.at("/v1/accounts/{account}/children")
         .get(Scope::AccountsRead, accounts::children)
         .post(Scope::AccountsWrite, accounts::create_child);

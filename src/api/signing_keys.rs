@@ -48,6 +48,8 @@ pub struct Keys {
     set: RwLock<Arc<KeySet>>,
     /// By the hash of the token.
     checked: Mutex<HashMap<[u8; 32], Checked>>,
+    /// Held by who replaces the key.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// A token whose signature was right.
@@ -84,12 +86,15 @@ impl Keys {
         Ok(Self {
             set: RwLock::new(Arc::new(set)),
             checked: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
         })
     }
 
     /// Makes a new key, which signs from now on, and answers its id. The others check what they
     /// signed until it has run out.
     pub async fn rotate(&self, store: &Store, now: DateTime<Utc>) -> Result<String, KeyError> {
+        // Two at once would retire each other's key.
+        let _turn = self.turn.lock().await;
         let key = new_key(now);
         let kid = key.id.clone();
         store.create_signing_key(key).await?;

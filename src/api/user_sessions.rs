@@ -10,7 +10,7 @@ use super::auth::{Caller, Tenant};
 use super::error::Problem;
 use super::input::{Query, segment};
 use super::page::{Listed, PageQuery};
-use super::{Api, now, page};
+use super::{Api, now, page, users};
 use crate::store::sessions::Session;
 
 /// A sign-in that still lasts.
@@ -125,6 +125,9 @@ pub async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     let user = segment(&request, "user")?;
     let user = api.store.user(&tenant.scope, user).await?;
+    if !tenant.caller.user().is_some_and(|own| own.id == user.id) {
+        users::may_act_on(&tenant, &user)?;
+    }
     let session = segment(&request, "session")?;
     api.store.revoke_session_of(user.id, session, now()).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -243,14 +243,20 @@ pub async fn remove(
         Err(StoreError::NotFound) => return Ok(HttpResponse::NoContent().finish()),
         Err(error) => return Err(error.into()),
     };
-    if !tenant.caller.may_give(user.role) {
-        let detail = "You lack what this user's role permits.";
-        return Err(Problem::from(Code::Conflict).detail(detail));
-    }
+    may_act_on(&tenant, &user)?;
     match api.store.delete_user(&tenant.scope, id).await {
         Ok(()) | Err(StoreError::NotFound) => Ok(HttpResponse::NoContent().finish()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whoever lacks what a user may do does nothing to that user's sign-ins either.
+pub(super) fn may_act_on(tenant: &Tenant, user: &User) -> Result<(), Problem> {
+    if tenant.caller.may_give(user.role) {
+        return Ok(());
+    }
+    let detail = "You lack what this user's role permits.";
+    Err(Problem::from(Code::Conflict).detail(detail))
 }
 
 /// Nobody gives what they lack: whoever manages users would else make themselves an administrator.

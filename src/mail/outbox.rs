@@ -1,11 +1,13 @@
 //! The queue of mails: whoever has something to say hands it to the [`Postbox`], and the [`Outbox`]
 //! sends what is due. What is in the queue is in the store, so that no restart loses it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use strowger_domain::ids::{AccountId, MailId};
 use strowger_domain::mail::{self, Kind, Rendered, Template};
 use tokio::sync::Notify;
@@ -18,7 +20,10 @@ use crate::store::mail::{Attempt, Mail, NewMail};
 use crate::store::{AccountScope, Store, StoreError};
 
 /// Mails that are sent at the same time.
-const AT_A_TIME: u64 = 8;
+const AT_A_TIME: usize = 16;
+
+/// The pause after a mail whose attempt could not be noted.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the outbox sleeps at most.
 const SLEEP: Duration = Duration::from_mins(1);
@@ -137,35 +142,48 @@ impl Outbox {
         }
     }
 
-    /// Sends for as long as the process lives.
+    /// Sends for as long as the process lives. Each account has one mail under way: whose server
+    /// does not answer holds up nobody else.
     pub async fn run(self) {
+        let mut sending = FuturesUnordered::new();
+        let mut busy = HashSet::new();
         loop {
-            let rest = match self.round().await {
-                Ok(Some(rest)) => rest,
-                Ok(None) => continue,
-                Err(error) => {
-                    tracing::warn!(%error, "the queue of mails can't be read");
-                    SLEEP
+            let now = clock::now().utc;
+            let found = self.look(now, AT_A_TIME - sending.len(), &busy).await;
+            let (due, rest) = found.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the queue of mails can't be read");
+                (Vec::new(), SLEEP)
+            });
+            for mail in due {
+                busy.insert(mail.account);
+                sending.push(async { (mail.account, self.attempt(mail).await) });
+            }
+            tokio::select! {
+                Some((account, noted)) = sending.next() => {
+                    if let Err(error) = noted {
+                        // It may have been sent: it is not tried again and again meanwhile.
+                        tracing::error!(%error, account.id = %account, "a mail can't be noted");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    busy.remove(&account);
                 }
-            };
-            // Elapsed or woken, there is something to look for.
-            let _ = tokio::time::timeout(rest, self.filled.notified()).await;
+                // Elapsed or woken, there is something to look for.
+                _ = tokio::time::timeout(rest, self.filled.notified()) => {}
+            }
         }
     }
 
-    /// Sends what is due; answers how long to rest, or `None` when there may be more.
-    async fn round(&self) -> Result<Option<Duration>, StoreError> {
-        let now = clock::now().utc;
-        let due = self.store.due_mails(&self.scope, now, AT_A_TIME).await?;
-        if due.is_empty() {
-            let next = self.store.next_mail_due(&self.scope).await?;
-            let wait = next.map(|at| (at - clock::now().utc).to_std().unwrap_or_default());
-            return Ok(Some(wait.unwrap_or(SLEEP).min(SLEEP)));
-        }
-        for noted in join_all(due.into_iter().map(|mail| self.attempt(mail))).await {
-            noted?;
-        }
-        Ok(None)
+    /// Up to so many mails that are due, one of an account, and how long nothing else will be.
+    async fn look(
+        &self,
+        now: DateTime<Utc>,
+        most: usize,
+        busy: &HashSet<AccountId>,
+    ) -> Result<(Vec<Mail>, Duration), StoreError> {
+        let due = self.store.due_mails(&self.scope, now, most, busy).await?;
+        let next = self.store.next_mail_due(&self.scope, now).await?;
+        let wait = next.map(|at| (at - now).to_std().unwrap_or_default());
+        Ok((due, wait.unwrap_or(SLEEP).min(SLEEP)))
     }
 
     async fn attempt(&self, mail: Mail) -> Result<(), StoreError> {

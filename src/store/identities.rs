@@ -3,7 +3,7 @@
 //! Every request needs them, so they are kept in memory for a moment. Whatever changes one of them
 //! in this store forgets it at once, before the change is answered: the very next request sees the
 //! account disabled, the key revoked, the session ended. What another program changes in the same
-//! database is seen after [`KEPT`].
+//! database is seen after five seconds.
 
 use super::api_keys::ApiKey;
 use super::sessions::Session;

@@ -11,6 +11,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use strowger_domain::ids::{AccountId, MailId};
 use strowger_domain::mail::{Kind, Rendered, Template};
 use strowger_entity::{mail_settings, mail_templates, mails};
@@ -365,30 +366,52 @@ impl Store {
         .await
     }
 
-    /// The mails that wait longest of those that are due, so many at most.
+    /// The mails that wait longest of those that are due, one of an account, so many at most.
     pub async fn due_mails(
         &self,
         scope: &AccountScope,
         now: DateTime<Utc>,
-        most: u64,
+        most: usize,
+        except: &HashSet<AccountId>,
     ) -> Result<Vec<Mail>, StoreError> {
-        let due = mails::Entity::find()
-            .filter(mails::Column::DueAt.lte(utc(now)))
+        let is_due = mails::Column::DueAt.lte(utc(now));
+        let accounts: Vec<Uuid> = mails::Entity::find()
+            .select_only()
+            .column(mails::Column::AccountId)
+            .filter(is_due.clone())
             .filter(scope.sees(mails::Column::AccountId))
-            .order_by_asc(mails::Column::DueAt)
-            .limit(most)
+            .filter(mails::Column::AccountId.is_not_in(except.iter().map(|id| id.uuid())))
+            .group_by(mails::Column::AccountId)
+            .order_by_asc(mails::Column::DueAt.min())
+            .limit(u64::try_from(most).unwrap_or(u64::MAX))
+            .into_tuple()
             .all(&self.db)
             .await?;
-        due.into_iter().map(mail).collect()
+        let mut due = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let first = mails::Entity::find()
+                .filter(is_due.clone())
+                .filter(mails::Column::AccountId.eq(account))
+                .order_by_asc(mails::Column::DueAt)
+                .one(&self.db)
+                .await?;
+            match first.map(mail).transpose() {
+                Ok(first) => due.extend(first),
+                // It holds up its own account only.
+                Err(error) => tracing::error!(%error, "a mail can't be read"),
+            }
+        }
+        Ok(due)
     }
 
-    /// When the next mail is due.
+    /// When the next mail is due after this time.
     pub async fn next_mail_due(
         &self,
         scope: &AccountScope,
+        after: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let next = mails::Entity::find()
-            .filter(mails::Column::DueAt.is_not_null())
+            .filter(mails::Column::DueAt.gt(utc(after)))
             .filter(scope.sees(mails::Column::AccountId))
             .order_by_asc(mails::Column::DueAt)
             .one(&self.db)

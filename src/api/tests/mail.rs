@@ -167,3 +167,40 @@ async fn settings_and_templates_are_checked_and_a_password_is_not_told_to_anothe
         .await
         .is(404);
 }
+
+#[actix_web::test]
+async fn a_server_that_does_not_answer_holds_up_no_other_accounts_mail() {
+    let bench = Bench::start().await;
+    let (customer, reseller) = (bench.sample.customer, bench.sample.reseller);
+    // It lets one connect and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_, never) = tokio::sync::mpsc::unbounded_channel();
+    let held = MailServer {
+        address: silent.local_addr().unwrap(),
+        arrived: never,
+    };
+    send_by(&bench, customer, &held).await;
+    let mut server = MailServer::start(Vec::new());
+    send_by(&bench, reseller, &server).await;
+    let path = "/v1/accounts/me/mail_templates/recording/test";
+    let to = json!({"to": "ada@example.test"});
+    let token = bench.token(customer).await;
+    for _ in 0..20 {
+        bench.post(&token, path, &to).await.is(202);
+    }
+    let token = bench.token(reseller).await;
+    bench.post(&token, path, &to).await.is(202);
+    let patience = std::time::Duration::from_secs(20);
+    let arrived = tokio::time::timeout(patience, server.next()).await;
+    assert!(arrived.is_ok(), "it waits behind another account's mail");
+}
+
+#[actix_web::test]
+async fn a_link_by_which_one_signs_in_stands_in_no_subject() {
+    let bench = Bench::start().await;
+    let token = bench.token(bench.sample.customer).await;
+    let path = "/v1/accounts/me/mail_templates/password";
+    let template = json!({"subject": "Go to {{link}}", "text": "{{link}}"});
+    let refused = bench.put(&token, path, &template).await;
+    assert_eq!(refused.is(422).faults(), ["/subject not_here"]);
+}

@@ -37,6 +37,7 @@ macro_rules! scopes {
 scopes! {
     AccountsRead        | "accounts:read"         | "See the account and those below it."
     AccountsWrite       | "accounts:write"        | "Create and change accounts, with their permissions and limits."
+    ExportWrite         | "export:write"          | "Export all that the account and those below it hold."
     UsersRead           | "users:read"            | "See users."
     UsersWrite          | "users:write"           | "Create and change users, and end their sessions."
     ApiKeysRead         | "api_keys:read"         | "See API keys, but not their secrets."

@@ -180,6 +180,13 @@ fn faults_of(pointer: &str, text: &str, kind: Kind) -> Vec<Fault> {
         }
     }
     if let Some(needed) = kind.needs()
+        && pointer == "/subject"
+        && names.contains(&needed)
+    {
+        let detail = format!("leave out {{{{{needed}}}}}: subjects are shown to many");
+        faults.push(Fault::new(pointer, "not_here", detail));
+    }
+    if let Some(needed) = kind.needs()
         && pointer != "/subject"
         && !names.contains(&needed)
     {

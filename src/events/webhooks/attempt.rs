@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use strowger_domain::ids::EventId;
+use strowger_domain::ids::{AccountId, EventId};
 use strowger_domain::webhook::Answer;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -17,8 +17,11 @@ use crate::store::deliveries::Attempt;
 use crate::store::events::Event;
 use crate::store::webhooks::Webhook;
 
-/// Requests to one host at a time, of all webhooks together.
+/// Requests to one host at a time, of all webhooks of an account together: who is slow there holds
+/// up nobody else.
 const AT_ONE_HOST: usize = 16;
+/// Requests of one account at a time, to all hosts together.
+const OF_ONE_ACCOUNT: usize = 64;
 /// Requests at a time, to all hosts together.
 const AT_ONCE: usize = 512;
 /// An endpoint answers within this time.
@@ -30,7 +33,8 @@ const KEPT_OF_ANSWER: usize = 1024;
 #[derive(Clone)]
 pub struct Sender {
     http: HttpClient,
-    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    /// By account and host, and by account alone.
+    turns: Arc<Mutex<HashMap<(AccountId, Option<String>), Arc<Semaphore>>>>,
     all: Arc<Semaphore>,
 }
 
@@ -47,7 +51,7 @@ impl Sender {
     pub(super) fn new(http: HttpClient) -> Self {
         Self {
             http,
-            hosts: Arc::default(),
+            turns: Arc::default(),
             all: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
@@ -60,9 +64,16 @@ impl Sender {
 
     /// Sends an event once. What is signed is the body as it is sent.
     pub async fn send(&self, webhook: &Webhook, event: EventId, body: Bytes) -> Outcome {
-        let host = self.host(&webhook.url);
+        let host = url::Url::parse(&webhook.url).ok();
+        let host = host.and_then(|url| Some(url.host_str()?.to_owned()));
+        let account = self.turns((webhook.account, None), OF_ONE_ACCOUNT);
+        let host = self.turns(
+            (webhook.account, Some(host.unwrap_or_default())),
+            AT_ONE_HOST,
+        );
         // Semaphores are never closed.
         let _one_of_host = host.acquire().await;
+        let _one_of_account = account.acquire().await;
         let _one_of_all = self.all.acquire().await;
         let (began, at) = (Instant::now(), clock::now().utc);
         let (id, timestamp) = (event.to_string(), at.timestamp());
@@ -106,20 +117,16 @@ impl Sender {
         Outcome { attempt, answer }
     }
 
-    fn host(&self, url: &str) -> Arc<Semaphore> {
-        let host = url::Url::parse(url)
-            .ok()
-            .and_then(|url| Some(url.host_str()?.to_owned()))
-            .unwrap_or_default();
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those to which nothing is being sent need not be known.
-        if hosts.len() > AT_ONCE {
-            hosts.retain(|_, host| Arc::strong_count(host) > 1);
+    fn turns(&self, whose: (AccountId, Option<String>), most: usize) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those by which nothing is being sent need not be known.
+        if turns.len() > AT_ONCE {
+            turns.retain(|_, turns| Arc::strong_count(turns) > 1);
         }
-        let host = hosts
-            .entry(host)
-            .or_insert_with(|| Arc::new(Semaphore::new(AT_ONE_HOST)));
-        Arc::clone(host)
+        let turns = turns
+            .entry(whose)
+            .or_insert_with(|| Arc::new(Semaphore::new(most)));
+        Arc::clone(turns)
     }
 }
 

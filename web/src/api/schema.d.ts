@@ -4727,6 +4727,7 @@ export interface components {
         /**
          * @description - `accounts:read`: See the account and those below it.
          *     - `accounts:write`: Create and change accounts, with their permissions and limits.
+         *     - `export:write`: Export all that the account and those below it hold.
          *     - `users:read`: See users.
          *     - `users:write`: Create and change users, and end their sessions.
          *     - `api_keys:read`: See API keys, but not their secrets.
@@ -4760,7 +4761,7 @@ export interface components {
          *     - `system:write`: Operate the platform; only the root account's callers have it.
          * @enum {string}
          */
-        Scope: "accounts:read" | "accounts:write" | "users:read" | "users:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "numbers:read" | "numbers:write" | "pool:write" | "call_plans:read" | "call_plans:write" | "audio:read" | "audio:write" | "scheduled_calls:read" | "scheduled_calls:write" | "services:read" | "services:write" | "instances:write" | "calls:read" | "calls:write" | "recordings:read" | "recordings:write" | "trunks:read" | "trunks:write" | "routes:read" | "routes:write" | "mail:read" | "mail:write" | "events:read" | "webhooks:read" | "webhooks:write" | "system:write";
+        Scope: "accounts:read" | "accounts:write" | "export:write" | "users:read" | "users:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "numbers:read" | "numbers:write" | "pool:write" | "call_plans:read" | "call_plans:write" | "audio:read" | "audio:write" | "scheduled_calls:read" | "scheduled_calls:write" | "services:read" | "services:write" | "instances:write" | "calls:read" | "calls:write" | "recordings:read" | "recordings:write" | "trunks:read" | "trunks:write" | "routes:read" | "routes:write" | "mail:read" | "mail:write" | "events:read" | "webhooks:read" | "webhooks:write" | "system:write";
         Scopes: components["schemas"]["Scope"][];
         /** @example svc_01890a5d96a274d9a5b2c3d4e5f60718 */
         ServiceId: string;
