@@ -125,7 +125,7 @@ pub async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     let user = segment(&request, "user")?;
     let user = api.store.user(&tenant.scope, user).await?;
-    if !tenant.caller.user().is_some_and(|own| own.id == user.id) {
+    if tenant.caller.user().is_none_or(|own| own.id != user.id) {
         users::may_act_on(&tenant, &user)?;
     }
     let session = segment(&request, "session")?;

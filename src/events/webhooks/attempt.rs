@@ -29,12 +29,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// So much of an answer is kept, in bytes.
 const KEPT_OF_ANSWER: usize = 1024;
 
+/// An account, at one host or at all together.
+type Whose = (AccountId, Option<String>);
+
 /// Sends to endpoints; clones share what bounds them.
 #[derive(Clone)]
 pub struct Sender {
     http: HttpClient,
-    /// By account and host, and by account alone.
-    turns: Arc<Mutex<HashMap<(AccountId, Option<String>), Arc<Semaphore>>>>,
+    turns: Arc<Mutex<HashMap<Whose, Arc<Semaphore>>>>,
     all: Arc<Semaphore>,
 }
 
@@ -117,7 +119,7 @@ impl Sender {
         Outcome { attempt, answer }
     }
 
-    fn turns(&self, whose: (AccountId, Option<String>), most: usize) -> Arc<Semaphore> {
+    fn turns(&self, whose: Whose, most: usize) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         // Those by which nothing is being sent need not be known.
         if turns.len() > AT_ONCE {
